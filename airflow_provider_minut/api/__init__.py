@@ -1,0 +1,1 @@
+"""The Minut API for Python. Nothing in here knows Airflow."""
