@@ -10,7 +10,7 @@
         ├── MinutAuthenticationError    401, or the token endpoint refused the client
         ├── MinutPermissionError        403
         ├── MinutNotFoundError          404
-        ├── MinutRateLimitError         429, or the budget has no slot in time
+        ├── MinutRateLimitError         429
         ├── MinutServerError            5xx
         └── MinutRequestError           every other 4xx
 
@@ -25,7 +25,16 @@ class MinutError(Exception):
 
 
 class MinutConfigurationError(MinutError, ValueError):
-    """A setting or an argument is wrong. Nothing was sent to Minut."""
+    """A setting or an argument is wrong. Nothing was sent to Minut.
+
+    :param field: the setting or argument, as its user knows it.
+    :param reason: what is wrong with it and what is accepted, never its value if that may be secret.
+    """
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+        self.reason = reason
 
 
 class MinutConnectionError(MinutError):
@@ -41,11 +50,22 @@ class MinutStatusError(MinutError):
 
     :param message: what happened, to which request, and what to do about it.
     :param status: HTTP status code; ``None`` when the request was never sent.
+    :param code: the API's own error code (RFC 6749 ``error``, Minut's ``error_key``), if it gave one.
+    :param retry_after: seconds after which another try makes sense; ``None`` when unknown.
     """
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.code = code
+        self.retry_after = retry_after
 
 
 class MinutAuthenticationError(MinutStatusError):
@@ -61,16 +81,7 @@ class MinutNotFoundError(MinutStatusError):
 
 
 class MinutRateLimitError(MinutStatusError):
-    """Too many requests (429), or no free slot in the request budget before the deadline.
-
-    :param retry_after: seconds after which another try makes sense; ``None`` when unknown.
-    """
-
-    def __init__(
-        self, message: str, *, status: int | None = None, retry_after: float | None = None
-    ) -> None:
-        super().__init__(message, status=status)
-        self.retry_after = retry_after
+    """Too many requests (429). ``retry_after`` says when the API wants to hear from us again."""
 
 
 class MinutServerError(MinutStatusError):

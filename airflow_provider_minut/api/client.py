@@ -1,0 +1,96 @@
+"""The Minut API, one method for each thing a caller wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from airflow_provider_minut.api.auth import BearerAuth, ClientCredentials, TokenProvider
+from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.models import User
+from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
+from airflow_provider_minut.api.transport import Transport
+from airflow_provider_minut.exceptions import MinutResponseError
+
+# A token that was issued within so many seconds proves the credentials; an older one only itself.
+PROOF_MAX_AGE = 60.0
+
+
+class MinutClient:
+    """A connection to the Minut API. Threads may share it; a context manager closes it.
+
+    :param credentials: the OAuth client.
+    :param settings: where to, how long, how often.
+    :param state: where the token is shared.
+    :param on_secret: called with each value that must not appear in a log, before it is first used.
+    :param clock: the time, and the way to wait.
+    """
+
+    def __init__(
+        self,
+        credentials: ClientCredentials,
+        settings: ClientSettings | None = None,
+        *,
+        state: SharedState = PROCESS_STATE,
+        on_secret: Callable[[str], None] = lambda _: None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
+        self._transport = Transport(settings or ClientSettings(), clock=clock)
+        self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
+
+    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+        """Send a request to any endpoint and return the parsed JSON.
+
+        :param method: HTTP method, ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
+        :param path: path below the base URL, like ``/homes``.
+        :param params: the query; a list repeats its key, ``None`` leaves it out.
+        :param json: the body.
+        :return: the parsed JSON; ``None`` for an empty answer.
+        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        """
+        return self._transport.request(method, path, params=params, json=json, auth=BearerAuth(self._tokens))
+
+    def get_access_token(self) -> str:
+        """Return an access token that is good for a request now. It is a secret.
+
+        :raises MinutAuthenticationError: the credentials were refused.
+        :raises MinutError: the token endpoint could not be asked, or answered nonsense.
+        """
+        return self._tokens.get().value
+
+    def get_current_user(self) -> User:
+        """Return the user who owns the credentials (``GET /users/me``).
+
+        :raises MinutResponseError: if the answer has no ``user_id``.
+        :raises MinutError: as :meth:`request`.
+        """
+        user = self.request("GET", "/users/me")
+        if not isinstance(user, dict) or not isinstance(user.get("user_id"), str) or not user["user_id"]:
+            raise MinutResponseError("GET /users/me answered without a user_id. Is the base URL right?")
+        return user  # type: ignore[return-value]  # the rest of a TypedDict is a promise, not a check
+
+    def validate_credentials(self) -> User:
+        """Prove that the credentials hold now, and return who owns them.
+
+        A token may outlive the credentials that bought it, so one older than a minute is no proof
+        and is replaced first.
+
+        :raises MinutAuthenticationError: the credentials were refused.
+        :raises MinutError: as :meth:`request`.
+        """
+        self._tokens.get(max_age=PROOF_MAX_AGE)
+        return self.get_current_user()
+
+    def close(self) -> None:
+        """Close the kept-alive connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,62 @@
+"""Where those who use the same credentials meet: one token for all of them.
+
+A shared state keeps small named entries and named locks. What an entry means, and when it is
+renewed, is decided in :mod:`~airflow_provider_minut.api.auth`; here is only the place.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Protocol
+
+
+class SharedState(Protocol):
+    """Entries and locks that everybody who opens the same place shares."""
+
+    def read(self, name: str) -> bytes | None:
+        """Return the entry, or ``None`` if there is none."""
+
+    def write(self, name: str, entry: bytes) -> None:
+        """Put ``entry`` in the place of what was there."""
+
+    def lock(self, name: str, *, timeout: float) -> AbstractContextManager[bool]:
+        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
+
+
+class MemoryState:
+    """Shared by the threads of one process."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, bytes] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+    def read(self, name: str) -> bytes | None:
+        """Return the entry, or ``None`` if there is none."""
+        return self._entries.get(name)
+
+    def write(self, name: str, entry: bytes) -> None:
+        """Put ``entry`` in the place of what was there."""
+        self._entries[name] = entry
+
+    @contextmanager
+    def lock(self, name: str, *, timeout: float) -> Iterator[bool]:
+        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
+        lock = self._locks[name]
+        held = lock.acquire(timeout=timeout)
+        try:
+            yield held
+        finally:
+            if held:
+                lock.release()
+
+    def forget_locks(self) -> None:
+        """Start with free locks: after a fork nobody is left to release those that were held."""
+        self._locks.clear()
+
+
+PROCESS_STATE = MemoryState()
+os.register_at_fork(after_in_child=PROCESS_STATE.forget_locks)

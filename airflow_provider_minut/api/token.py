@@ -1,0 +1,178 @@
+"""One access token: what is believed of the reply it came in, how long it lives, how it is shared."""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import hmac
+import json
+import logging
+import math
+import random
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from airflow_provider_minut.api.clock import Clock
+from airflow_provider_minut.exceptions import MinutResponseError, MinutStatusError
+
+log = logging.getLogger(__name__)
+
+# Seconds that a token is used if the reply does not say usefully (RFC 6749, 5.1: only RECOMMENDED).
+UNKNOWN_LIFETIME = 600.0
+MAX_LIFETIME = 86_400.0
+MAX_TOKEN_CHARACTERS = 16_384
+
+ENTRY_VERSION = 1
+# Seconds by which the clocks of two processes may differ. What was issued later than that from now
+# on comes from a clock that has since been set back, and says nothing.
+CLOCK_TOLERANCE = 60.0
+
+
+class TokenState(enum.Enum):
+    """Which part of its life a token is in."""
+
+    FRESH = "fresh"
+    DUE = "due"
+    SPENT = "spent"
+
+
+class Token:
+    """An access token. Opaque: it is never parsed.
+
+    :param value: what follows ``Bearer`` in the header.
+    :param issued_at: seconds since the epoch, from just before it was asked for.
+    :param lifetime: seconds from then on.
+    :param received_at: the same moment as ``issued_at`` on the monotonic clock of this process.
+    """
+
+    __slots__ = ("_due", "_ends_at", "_spent", "issued_at", "lifetime", "value")
+
+    def __init__(self, value: str, issued_at: float, lifetime: float, received_at: float) -> None:
+        self.value = value
+        self.issued_at = issued_at
+        self.lifetime = lifetime
+        self._ends_at = received_at + lifetime
+        # Jitter: the first to find the token due renews it before the others look.
+        self._due = min(0.10 * lifetime, 300.0) * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load
+        self._spent = min(0.05 * lifetime, 30.0)
+
+    @property
+    def expires_at(self) -> float:
+        """Seconds since the epoch."""
+        return self.issued_at + self.lifetime
+
+    def state(self, clock: Clock) -> TokenState:
+        """Return the part of its life; the clock that makes it older is believed."""
+        left = min(self.expires_at - clock.time(), self._ends_at - clock.monotonic())
+        if left > self._due:
+            return TokenState.FRESH
+        return TokenState.DUE if left > self._spent else TokenState.SPENT
+
+    def __repr__(self) -> str:
+        return f"Token(lifetime={self.lifetime:.0f} s)"
+
+    def __reduce__(self) -> NoReturn:
+        text = "tokens are not serialised: pass the connection id"
+        raise TypeError(text)
+
+
+def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
+    """Return the token in a reply of the token endpoint (RFC 6749, 5.1).
+
+    :param reply: the parsed JSON.
+    :param before: wall and monotonic time just before the request; a slow reply thus never makes the
+        token look younger than it is.
+    :raises MinutResponseError: if there is no usable token in it.
+    :raises MinutStatusError: if it names an OAuth error although its status said success.
+    """
+    where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
+    if not isinstance(reply, Mapping):
+        raise MinutResponseError(f"{where}, not a JSON object. Is the base URL right?")
+    if isinstance(reply.get("error"), str):
+        text = "The token endpoint answered 200 with an OAuth error."
+        raise MinutStatusError(text, status=200, code=reply["error"])
+    value = reply.get("access_token")
+    if not isinstance(value, str) or not value:
+        raise MinutResponseError("The token endpoint's reply has no access_token.")
+    # RFC 6750, 2.1. A line break above all must never reach a header.
+    if len(value) > MAX_TOKEN_CHARACTERS or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value):
+        raise MinutResponseError("The access_token has characters that a token cannot have, or is too long.")
+    kind = reply.get("token_type", "Bearer")
+    if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
+        raise MinutResponseError("The token_type is not Bearer, so the token cannot be used.")
+    return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
+
+
+def _lifetime(expires_in: Any) -> float:
+    """Return a safe lifetime in seconds for whatever ``expires_in`` holds."""
+    seconds = math.nan
+    if isinstance(expires_in, int | float | str) and not isinstance(expires_in, bool):
+        try:
+            seconds = float(expires_in)
+        except (ValueError, OverflowError):
+            seconds = math.inf if isinstance(expires_in, int) and expires_in > 0 else math.nan
+    if seconds > MAX_LIFETIME and not math.isinf(seconds):
+        return MAX_LIFETIME
+    if seconds > 0 and not math.isinf(seconds):
+        return seconds
+    log.warning("The token reply has no usable expires_in; the token is used for %.0f s.", UNKNOWN_LIFETIME)
+    return UNKNOWN_LIFETIME
+
+
+class TokenEntry:
+    """What those who share a token tell each other.
+
+    :param token: the token, if there is one.
+    :param refusal: what to tell the user, if the credentials were refused.
+    :param retry_at: seconds since the epoch before which the token endpoint is left in peace.
+    """
+
+    __slots__ = ("refusal", "retry_at", "token")
+
+    def __init__(self, token: Token | None = None, *, refusal: str = "", retry_at: float = 0.0) -> None:
+        self.token = token
+        self.refusal = refusal
+        self.retry_at = retry_at
+
+    @staticmethod
+    def name(base_url: str, client_id: str, client_secret: str) -> str:
+        """Return the entry's name: the same for who has the same credentials, and says nothing of them.
+
+        Keyed with the secret: whoever rotates it finds no token that the old one bought.
+        """
+        message = f"minut token\n{base_url}\n{client_id}".encode()
+        return hmac.digest(client_secret.encode(), message, hashlib.sha256).hex()
+
+    def dump(self) -> bytes:
+        """Return the entry as bytes."""
+        data: dict[str, Any] = {"v": ENTRY_VERSION, "refusal": self.refusal, "retry_at": self.retry_at}
+        if self.token:
+            data |= {
+                "access_token": self.token.value,
+                "issued_at": self.token.issued_at,
+                "lifetime": self.token.lifetime,
+            }
+        return json.dumps(data).encode()
+
+    @classmethod
+    def load(cls, entry: bytes | None, clock: Clock) -> TokenEntry:
+        """Return what is usable of an entry: nothing, if it is broken, foreign or from the future."""
+        if entry is None:
+            return cls()
+        now = clock.time()
+        try:
+            data = json.loads(entry)
+            if data["v"] != ENTRY_VERSION:
+                return cls()
+            retry_at = float(data["retry_at"])
+            refused = now < retry_at <= now + CLOCK_TOLERANCE
+            loaded = cls(refusal=str(data["refusal"]) if refused else "", retry_at=retry_at if refused else 0.0)
+            if "access_token" in data and data["issued_at"] <= now + CLOCK_TOLERANCE:
+                # The age by the wall clock is all that processes share.
+                received_at = clock.monotonic() - max(now - data["issued_at"], 0.0)
+                loaded.token = Token(data["access_token"], data["issued_at"], data["lifetime"], received_at)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            log.debug("A shared token entry cannot be read; it is replaced.")
+            return cls()
+        return loaded

@@ -1,0 +1,358 @@
+"""The one way a request reaches Minut: time limits, retries, size limits and typed errors."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import requests
+import requests.adapters
+import requests.auth
+import tenacity
+import urllib3.exceptions
+
+from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.reply import Reply, error_from_reply, parse_json
+from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.exceptions import (
+    MinutConfigurationError,
+    MinutConnectionError,
+    MinutError,
+    MinutNotFoundError,
+    MinutResponseError,
+    MinutStatusError,
+)
+
+log = logging.getLogger(__name__)
+
+# What may be repeated although the first try may have been carried out (RFC 9110, 9.2.2).
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+METHODS = IDEMPOTENT_METHODS | {"POST", "PATCH"}
+
+# Statuses that a later try may not meet again. 502 and 504 are seen from Minut in production. On
+# 429 and 503 the request was refused before it was carried out, so even a POST may be repeated.
+TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
+REFUSED_STATUSES = frozenset({429, 503})
+
+CONNECT_TIMEOUT = 5.0
+# Bounds the memory that an answer can take, compressed or not.
+MAX_BODY_BYTES = 32 * 1024 * 1024
+# A longer Retry-After is handed to the caller: Airflow can reschedule, a sleeping task only holds a slot.
+MAX_RETRY_AFTER = 60.0
+FIRST_BACKOFF, MAX_BACKOFF = 1.0, 30.0
+
+USER_AGENT = f"airflow-provider-minut/{version('airflow-provider-minut')} requests/{requests.__version__}"
+
+
+class Auth(requests.auth.AuthBase):
+    """Attaches credentials to every attempt of one call.
+
+    As a requests ``AuthBase`` it also keeps a ``.netrc`` entry for the host from replacing them.
+    """
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return the values that must not be repeated if the server echoes them."""
+        return ()
+
+    def refused(self) -> bool:
+        """Take note of a 401; return whether other credentials are worth one more try."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What stays the same over all attempts of one request."""
+
+    method: str
+    path: str
+    params: Any
+    json: Any
+    form: Any
+    auth: Auth
+    repeatable: bool
+    deadline: float  # on the monotonic clock
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class _TransientError(Exception):
+    """Carries an error that another attempt may not meet."""
+
+    def __init__(self, error: MinutError) -> None:
+        super().__init__()
+        self.error = error
+
+
+class Transport:
+    """Sends requests to one API over one kept-alive ``requests.Session``; threads may share it.
+
+    :param settings: where to and how long.
+    :param clock: the time, and the way to wait.
+    """
+
+    def __init__(self, settings: ClientSettings, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._session: requests.Session | None = None
+        self._pid = 0
+        self._environment: dict[str, Any] = {}
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        auth: Auth,
+        params: Any = None,
+        json: Any = None,
+        form: dict[str, str] | None = None,
+        repeatable: bool | None = None,
+        max_attempts: int | None = None,
+        deadline: float | None = None,
+    ) -> Any:
+        """Send one request, again if that is safe and may help, and return the parsed JSON.
+
+        :param method: HTTP method.
+        :param path: path below the base URL, like ``/users/me``.
+        :param auth: attached to each attempt anew, since a token may end while one waits.
+        :param params: the query, as requests takes it.
+        :param json: body to send as JSON.
+        :param form: body to send form-encoded.
+        :param repeatable: whether repeating is safe; by default what RFC 9110 says of the method.
+        :param max_attempts: fewer attempts than the settings allow.
+        :param deadline: fewer seconds in all than the settings allow.
+        :return: the parsed JSON; ``None`` for an empty body.
+        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        """
+        if method not in METHODS:
+            raise MinutConfigurationError("method", f"must be one of {', '.join(sorted(METHODS))}")
+        check_path(path)
+        if repeatable is None:
+            repeatable = method in IDEMPOTENT_METHODS
+        give_up = self.clock.monotonic() + (deadline or self.settings.deadline)
+        call = _Call(method, path, params, json, form, auth, repeatable, give_up)
+        attempts = self._attempts(call, max_attempts or self.settings.max_attempts)
+        try:
+            return attempts(self._attempt, call)
+        except MinutNotFoundError:
+            if method == "DELETE" and attempts.statistics["attempt_number"] > 1:
+                return None  # an earlier attempt did it and its answer was lost
+            raise
+        except _TransientError as transient:
+            error, tried = transient.error, attempts.statistics["attempt_number"]
+            if tried > 1:
+                error.args = (f"{error} Gave up after {tried} attempts.",)
+            raise error from None
+
+    def close(self) -> None:
+        """Close the kept-alive connections. The next request opens new ones."""
+        if self._session is not None and self._pid == os.getpid():
+            self._session.close()
+        self._session = None
+
+    def _attempts(self, call: _Call, max_attempts: int) -> tenacity.Retrying:
+        """Return the loop that repeats a call while that is safe, may help, and is in time."""
+
+        def hopeless(state: tenacity.RetryCallState) -> bool:
+            return (
+                state.attempt_number >= max_attempts
+                or _retry_after(state) > MAX_RETRY_AFTER
+                or self.clock.monotonic() + state.upcoming_sleep >= call.deadline
+            )
+
+        def announce(state: tenacity.RetryCallState) -> None:
+            text = "%s Trying again in %.1f s (attempt %d of %d)."
+            log.warning(text, _failure(state), state.upcoming_sleep, state.attempt_number + 1, max_attempts)
+
+        return tenacity.Retrying(
+            stop=hopeless,
+            wait=_pause,
+            retry=tenacity.retry_if_exception_type(_TransientError),
+            sleep=self.clock.sleep,
+            before_sleep=announce,
+            reraise=True,
+        )
+
+    def _attempt(self, call: _Call) -> Any:
+        reply = self._exchange(call)
+        if reply.status == 401 and call.auth.refused():
+            reply = self._exchange(call)
+        if 200 <= reply.status < 300:
+            return self._parsed(call, reply)
+        error = error_from_reply(str(call), reply, secrets=call.auth.secrets())
+        transient = reply.status in TRANSIENT_STATUSES
+        if transient and (call.repeatable or reply.status in REFUSED_STATUSES):
+            raise _TransientError(error)
+        raise error
+
+    def _parsed(self, call: _Call, reply: Reply) -> Any:
+        try:
+            return parse_json(str(call), reply)
+        except MinutResponseError as error:
+            # JSON that begins well and does not end was cut on its way, which another try may mend.
+            if call.repeatable and reply.body.lstrip()[:1] in {b"{", b"["}:
+                raise _TransientError(error) from None
+            raise
+
+    def _exchange(self, call: _Call) -> Reply:
+        """Send one attempt and read its answer; every network error becomes one of ours."""
+        session = self._own_session()
+        request = requests.PreparedRequest()
+        request.prepare(
+            method=call.method,
+            url=self.settings.base_url + call.path,
+            headers=session.headers,
+            params=call.params,
+            data=call.form,
+            json=call.json,
+            auth=call.auth,
+        )
+        now = self.clock.monotonic()
+        seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
+        timeouts = (min(CONNECT_TIMEOUT, seconds), seconds)
+        try:
+            # Not Session.send: it follows redirects, or at least reads their bodies without a limit.
+            adapter = session.get_adapter(self.settings.base_url)
+            response = adapter.send(request, timeout=timeouts, **self._environment)
+            try:
+                body = self._read(response, until=now + seconds)
+            finally:
+                # Not read to its end, a connection cannot be kept; read to its end, this is free.
+                response.close()
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            reason, certain = _describe(error, seconds)
+            problem = MinutConnectionError(f"{call} got no answer: {reason}.{_doubt(call, certain)}")
+            if isinstance(error, requests.exceptions.SSLError) or not (call.repeatable or certain):
+                raise problem from None
+            raise _TransientError(problem) from None
+        if body is None:
+            limit = f"{MAX_BODY_BYTES // 2**20} MiB"
+            text = f"{call} was answered with more than {limit}; ask for less at a time."
+            raise MinutResponseError(text)
+        return Reply(response.status_code, response.headers, body)
+
+    def _read(self, response: requests.Response, *, until: float) -> bytes | None:
+        """Return the decoded body, or ``None`` if it is too large.
+
+        Each piece is read as it comes, because a server that drips bytes never runs into the
+        read timeout, which starts again with every byte.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.raw.read1(65536, decode_content=True):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_BODY_BYTES:
+                return None
+            if self.clock.monotonic() > until:
+                raise requests.ReadTimeout
+        return b"".join(pieces)
+
+    def _own_session(self) -> requests.Session:
+        """Return this process' session: connections must not cross a fork."""
+        session = self._session
+        if session is None or self._pid != os.getpid():
+            session = requests.Session()
+            session.headers["User-Agent"] = USER_AGENT
+            session.headers["Accept"] = "application/json"
+            adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
+            session.mount("https://", adapter)
+            session.mount("http://", adapter)
+            # What is on this machine is not reached through a proxy.
+            session.trust_env = not (self.settings.is_loopback and self.settings.proxies is None)
+            proxies = dict(self.settings.proxies or {})
+            verify = self.settings.verify
+            # Read once: proxy and CA variables do not change in a process, and looking them up costs
+            # a fifth of a call on loopback.
+            self._environment = dict(
+                session.merge_environment_settings(self.settings.base_url, proxies, True, verify, None)
+            )
+            self._pid, self._session = os.getpid(), session
+        return session
+
+
+def check_path(path: str) -> None:
+    """Check that ``path`` names something below the base URL and nothing else.
+
+    :raises MinutConfigurationError: for URLs, dot segments, queries, blanks and control characters.
+    """
+    if not path.startswith("/") or path.startswith("//"):
+        reason = "must be a path below the base URL that begins with one slash, like /users/me"
+        raise MinutConfigurationError("endpoint", reason)
+    if re.search(r"[\s\x00-\x1f\x7f?#\\]", path) or re.search(r"(^|/)(\.|%2e){1,2}(/|$)", path, re.I):
+        reason = "must be a plain path like /homes; the query goes into its own argument"
+        raise MinutConfigurationError("endpoint", reason)
+
+
+def _failure(state: tenacity.RetryCallState) -> MinutError:
+    """Return what made the latest attempt fail. tenacity asks only after transient errors."""
+    outcome = state.outcome
+    transient = outcome.exception() if outcome else None
+    return transient.error if isinstance(transient, _TransientError) else MinutError()
+
+
+def _pause(state: tenacity.RetryCallState) -> float:
+    """Return seconds to wait before the next attempt: full jitter, but never less than Retry-After."""
+    backoff = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0**state.attempt_number)
+    return max(random.uniform(0, backoff), _retry_after(state))  # noqa: S311 - spreads load, guards nothing
+
+
+def _retry_after(state: tenacity.RetryCallState) -> float:
+    """Return the seconds that the API asked to wait, 0 if it did not ask."""
+    error = _failure(state)
+    return (error.retry_after or 0.0) if isinstance(error, MinutStatusError) else 0.0
+
+
+def _doubt(call: _Call, certain: bool) -> str:
+    if call.method in IDEMPOTENT_METHODS or call.repeatable or certain:
+        return ""
+    return " It may have been carried out all the same; look before you repeat it."
+
+
+_DESCRIPTIONS: tuple[tuple[type[BaseException], Callable[[float], str]], ...] = (
+    (urllib3.exceptions.NameResolutionError, lambda _: "the host name could not be resolved"),
+    (requests.ConnectTimeout, lambda s: f"no connection within {min(s, CONNECT_TIMEOUT):g} s"),
+    (requests.exceptions.ProxyError, lambda _: "the proxy refused, or cannot be reached"),
+    (urllib3.exceptions.ReadTimeoutError, lambda s: f"nothing, or not all of it, came within {s:g} s"),
+    (requests.ReadTimeout, lambda s: f"nothing, or not all of it, came within {s:g} s"),
+    (ConnectionRefusedError, lambda _: "connection refused"),
+    (urllib3.exceptions.DecodeError, lambda _: "its compression is broken"),
+    (urllib3.exceptions.IncompleteRead, lambda _: "the connection ended in the middle of it"),
+)
+
+
+def _describe(error: BaseException, seconds: float) -> tuple[str, bool]:
+    """Return what happened, and whether it is certain that the server never saw the request.
+
+    Only our own words and the operating system's: the texts of urllib3 may hold URLs and headers.
+    """
+    chain = _chain(error)
+    unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+    certain = any(isinstance(e, unsent) for e in chain)
+    if isinstance(error, requests.exceptions.SSLError):
+        details = [e.verify_message for e in chain if getattr(e, "verify_message", "")]
+        return f"TLS failed ({details[0] if details else 'handshake'}); see the setting 'verify'", True
+    for kind, text in _DESCRIPTIONS:
+        if any(isinstance(e, kind) for e in chain):
+            return text(seconds), certain
+    said = [e.strerror for e in chain if isinstance(e, OSError) and e.strerror]
+    return (said[-1].lower() if said else "the connection was closed by the other side"), certain
+
+
+def _chain(error: BaseException) -> list[Any]:
+    """Return ``error`` and what it wraps, outermost first."""
+    chain: list[BaseException] = []
+    todo: list[object] = [error]
+    while todo:
+        e = todo.pop(0)
+        if isinstance(e, BaseException) and e not in chain:
+            chain.append(e)
+            todo += [getattr(e, "reason", None), e.__cause__, e.__context__, *e.args]
+    return chain

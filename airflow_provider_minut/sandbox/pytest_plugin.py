@@ -1,0 +1,26 @@
+"""The pytest fixture ``minut_sandbox``, for everybody who installed the package.
+
+pytest imports this module in every run, so it imports nothing else before the fixture is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from airflow_provider_minut.sandbox.running import Sandbox
+
+
+@pytest.fixture
+def minut_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A running Minut sandbox, which the Airflow connection ``minut_default`` points at."""
+    try:
+        from airflow_provider_minut.sandbox.running import Sandbox
+    except ImportError:
+        pytest.fail("minut_sandbox needs an extra: pip install 'airflow-provider-minut[sandbox]'", pytrace=False)
+    with Sandbox() as sandbox:
+        monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", sandbox.connection_json)
+        yield sandbox

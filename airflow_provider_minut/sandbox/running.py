@@ -1,0 +1,103 @@
+"""A sandbox that runs beside the caller, in a thread of the same process."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import socket
+import threading
+import time
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from airflow_provider_minut.sandbox.server import BASE_PATH, create_app
+from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
+
+LOOPBACK = "127.0.0.1"
+START_TIMEOUT = 10.0
+
+
+class Sandbox:
+    """A Minut API on a free loopback port while the context lasts.
+
+    :param config: client, token lifetime and rate limit; random credentials by default.
+    """
+
+    def __init__(self, config: SandboxConfig | None = None) -> None:
+        self._state = SandboxState(config or SandboxConfig())
+        self._socket: socket.socket | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.base_url = ""
+
+    @property
+    def client_id(self) -> str:
+        """The OAuth client id."""
+        return self._state.config.client_id
+
+    @property
+    def client_secret(self) -> str:
+        """The OAuth client secret that is valid now."""
+        return self._state.client_secret
+
+    @property
+    def connection_json(self) -> str:
+        """The Airflow connection, ready for ``AIRFLOW_CONN_MINUT_DEFAULT``."""
+        return connection_json(self.base_url, self.client_id, self.client_secret)
+
+    def stats(self) -> dict[str, Any]:
+        """Return how often what was asked and answered."""
+        return self._state.stats()
+
+    def revoke_tokens(self) -> None:
+        """Make all access tokens issued so far invalid."""
+        self._state.revoke_tokens()
+
+    def rotate_secret(self) -> str:
+        """Replace the client secret; the old one is refused from now on. Return the new one."""
+        self._state.client_secret = secrets.token_hex(16)
+        return self._state.client_secret
+
+    def set_token_lifetime(self, seconds: float) -> None:
+        """Let tokens that are issued from now on live so long."""
+        self._state.token_lifetime = seconds
+
+    def __enter__(self) -> Self:
+        self._socket = socket.create_server((LOOPBACK, 0))
+        self.base_url = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}{BASE_PATH}"
+        self._server = uvicorn.Server(server_config(self._state))
+        run = {"target": self._server.run, "kwargs": {"sockets": [self._socket]}}
+        self._thread = threading.Thread(**run, name="minut-sandbox", daemon=True)
+        self._thread.start()
+        give_up = time.monotonic() + START_TIMEOUT
+        while not self._server.started:
+            if time.monotonic() > give_up or not self._thread.is_alive():
+                text = f"The sandbox did not start within {START_TIMEOUT:g} s"
+                raise RuntimeError(text)
+            time.sleep(0.01)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server and self._thread and self._socket:
+            self._server.should_exit = True
+            # Kept-alive connections of clients that were not closed must not hold up the exit.
+            self._server.force_exit = True
+            self._thread.join(START_TIMEOUT)
+            self._socket.close()
+
+    def __repr__(self) -> str:
+        return f"Sandbox({self.base_url or 'not running'})"
+
+
+def server_config(state: SandboxState) -> uvicorn.Config:
+    """Return how uvicorn serves a sandbox: quietly."""
+    return uvicorn.Config(create_app(state), log_level="warning", access_log=False, lifespan="off")
+
+
+def connection_json(base_url: str, client_id: str, client_secret: str) -> str:
+    """Return an Airflow connection in the JSON notation of ``AIRFLOW_CONN_…`` variables."""
+    return json.dumps({"conn_type": "minut", "login": client_id, "password": client_secret, "host": base_url})
