@@ -164,7 +164,8 @@ class TokenProvider:
         self._transport = transport
         self._clock = transport.clock
         self._state = state
-        self._name = TokenEntry.name(transport.settings.base_url, credentials.client_id, credentials.client_secret)
+        base_url = transport.settings.base_url
+        self._name = TokenEntry.name(base_url, credentials.client_id, credentials.client_secret)
         self._on_secret = on_secret
         self._token: Token | None = None
         self._announced: Token | None = None
@@ -259,7 +260,7 @@ class TokenProvider:
                     self._quiet_until = self._clock.monotonic() + pause
                     entry.retry_at = self._clock.time() + pause
                     self._state.write(self._name, entry.dump())
-                    text = "The access token could not be renewed ahead of time; the present one is used on. %s"
+                    text = "The access token could not be renewed yet; the present one is used on. %s"
                     log.warning(text, error)
 
     def _request_token(self, deadline: float, max_attempts: int | None, *, share: bool) -> Token:
@@ -278,7 +279,8 @@ class TokenProvider:
         except MinutStatusError as error:
             if error.status not in {401, 403} and error.code not in REFUSALS:
                 raise
-            refusal = MinutAuthenticationError(f"Minut refused the client credentials. {error}", status=error.status)
+            text = f"Minut refused the client credentials. {error}"
+            refusal = MinutAuthenticationError(text, status=error.status)
             if share:
                 entry = TokenEntry(self._token, refusal=str(refusal))
                 entry.retry_at = self._clock.time() + random.uniform(*REFUSAL_PAUSE)  # noqa: S311

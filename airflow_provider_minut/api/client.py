@@ -40,7 +40,9 @@ class MinutClient:
         self._transport = Transport(settings or ClientSettings(), clock=clock)
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
-    def request(self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None) -> Any:
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> Any:
         """Send a request to any endpoint and return the parsed JSON.
 
         :param method: HTTP method, ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
@@ -68,7 +70,8 @@ class MinutClient:
         """
         user = self.request("GET", "/users/me")
         if not isinstance(user, dict) or not isinstance(user.get("user_id"), str) or not user["user_id"]:
-            raise MinutResponseError("GET /users/me answered without a user_id. Is the base URL right?")
+            text = "GET /users/me answered without a user_id. Is the base URL right?"
+            raise MinutResponseError(text)
         return user  # type: ignore[return-value]  # the rest of a TypedDict is a promise, not a check
 
     def validate_credentials(self) -> User:

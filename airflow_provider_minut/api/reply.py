@@ -70,8 +70,10 @@ def parse_json(what: str, reply: Reply) -> Any:
         return json.loads(reply.body.decode("utf-8-sig"))
     except (ValueError, RecursionError):  # ValueError: also bad UTF-8, and numbers too long for int()
         # From None: a JSONDecodeError holds the whole document, and so perhaps a token.
-        text = f"{what} answered {reply.status} with {len(reply.body)} bytes of {reply.kind} that are not JSON"
-        raise MinutResponseError(f"{text}{_title(reply)}. Is the base URL right?") from None
+        size = f"{len(reply.body)} bytes of {reply.kind}"
+        text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply)}."
+        text += " Is the base URL right?"
+        raise MinutResponseError(text) from None
 
 
 def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> MinutError:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
@@ -43,7 +43,7 @@ class ClientSettings:
             raise MinutConfigurationError("max_attempts", "must be a whole number of at least 1")
         if self.max_attempts < 1:
             raise MinutConfigurationError("max_attempts", f"is {self.max_attempts}, must be at least 1")
-        if isinstance(self.verify, str) and not os.path.exists(self.verify):
+        if isinstance(self.verify, str) and not Path(self.verify).exists():
             reason = f"there is no CA bundle at {self.verify!r}; give a path, true or false"
             raise MinutConfigurationError("verify", reason)
         for scheme, url in (self.proxies or {}).items():

@@ -88,19 +88,23 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
     """
     where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
     if not isinstance(reply, Mapping):
-        raise MinutResponseError(f"{where}, not a JSON object. Is the base URL right?")
+        text = f"{where}, not a JSON object. Is the base URL right?"
+        raise MinutResponseError(text)
     if isinstance(reply.get("error"), str):
         text = "The token endpoint answered 200 with an OAuth error."
         raise MinutStatusError(text, status=200, code=reply["error"])
     value = reply.get("access_token")
     if not isinstance(value, str) or not value:
-        raise MinutResponseError("The token endpoint's reply has no access_token.")
+        text = "The token endpoint's reply has no usable access_token."
+        raise MinutResponseError(text)
     # RFC 6750, 2.1. A line break above all must never reach a header.
     if len(value) > MAX_TOKEN_CHARACTERS or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value):
-        raise MinutResponseError("The access_token has characters that a token cannot have, or is too long.")
+        text = "The access_token has characters that a token cannot have, or is too long."
+        raise MinutResponseError(text)
     kind = reply.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
-        raise MinutResponseError("The token_type is not Bearer, so the token cannot be used.")
+        text = "The token_type is not Bearer, so the token cannot be used."
+        raise MinutResponseError(text)
     return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
 
 
@@ -166,8 +170,8 @@ class TokenEntry:
             if data["v"] != ENTRY_VERSION:
                 return cls()
             retry_at = float(data["retry_at"])
-            refused = now < retry_at <= now + CLOCK_TOLERANCE
-            loaded = cls(refusal=str(data["refusal"]) if refused else "", retry_at=retry_at if refused else 0.0)
+            waiting = now < retry_at <= now + CLOCK_TOLERANCE
+            loaded = cls(refusal=str(data["refusal"]), retry_at=retry_at) if waiting else cls()
             if "access_token" in data and data["issued_at"] <= now + CLOCK_TOLERANCE:
                 # The age by the wall clock is all that processes share.
                 received_at = clock.monotonic() - max(now - data["issued_at"], 0.0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import sys
@@ -35,7 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         listener = socket.create_server((LOOPBACK, args.port))
     except OSError as error:
-        print(f"Port {args.port} cannot be used ({error.strerror}); choose another with --port.", file=sys.stderr)
+        reason = f"Port {args.port} cannot be used ({error.strerror})"
+        print(f"{reason}; choose another with --port.", file=sys.stderr)
         return 1
     origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     connection = connection_json(origin + BASE_PATH, config.client_id, config.client_secret)
@@ -47,15 +49,14 @@ def main(argv: list[str] | None = None) -> int:
         f"See what it was asked with  curl {origin}/_sandbox/stats\nCtrl-C stops it.",
         flush=True,
     )
-    try:
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean shutdown
         uvicorn.Server(server_config(SandboxState(config))).run(sockets=[listener])
-    except KeyboardInterrupt:  # uvicorn raises the signal again after a clean shutdown
-        pass
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    choices = "\n".join(textwrap.fill(c, 100, initial_indent="  * ", subsequent_indent="    ") for c in SANDBOX_CHOICES)
+    bullet = {"width": 100, "initial_indent": "  * ", "subsequent_indent": "    "}
+    choices = "\n".join(textwrap.fill(choice, **bullet) for choice in SANDBOX_CHOICES)
     parser = argparse.ArgumentParser(
         prog="minut-sandbox",
         description="Serve a Minut API on 127.0.0.1, to try and to test without an account.",

@@ -16,13 +16,19 @@ HOMES: list[dict[str, Any]] = [
     {"home_id": "64aa0000000000000000b002", "name": "Garden Studio", "timezone": "Europe/Lisbon"},
 ]
 
-_DEVICES = (("64aa0000000000000000d001", "Hallway", 0), ("64aa0000000000000000d002", "Kitchen", 0))
-_DEVICES += (("64aa0000000000000000d003", "Studio", 1),)
+_DEVICES = (
+    ("64aa0000000000000000d001", "Hallway", 0),
+    ("64aa0000000000000000d002", "Kitchen", 0),
+    ("64aa0000000000000000d003", "Studio", 1),
+)
 
 
 def devices(now: datetime | None = None) -> list[dict[str, Any]]:
     """Return the devices as they checked in last, at most an hour before ``now`` (aware; default: now)."""
-    heard = (now or datetime.now(UTC)).replace(minute=2, second=10, microsecond=0)
+    now = now or datetime.now(UTC)
+    heard = now.replace(minute=2, second=10, microsecond=0)
+    if heard > now:
+        heard -= timedelta(hours=1)
     values = {"temperature": 21.4375, "sound": 38.25, "humidity": 44.5}
     return [
         {

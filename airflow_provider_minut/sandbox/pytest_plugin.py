@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def minut_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """A running Minut sandbox, which the Airflow connection ``minut_default`` points at."""
+    """Run a Minut sandbox, and point the Airflow connection ``minut_default`` at it."""
     try:
         from airflow_provider_minut.sandbox.running import Sandbox
     except ImportError:
-        pytest.fail("minut_sandbox needs an extra: pip install 'airflow-provider-minut[sandbox]'", pytrace=False)
+        hint = "minut_sandbox needs an extra: pip install 'airflow-provider-minut[sandbox]'"
+        pytest.fail(hint, pytrace=False)
     with Sandbox() as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", sandbox.connection_json)
         yield sandbox

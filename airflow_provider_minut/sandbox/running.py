@@ -7,6 +7,7 @@ import secrets
 import socket
 import threading
 import time
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -68,8 +69,8 @@ class Sandbox:
         self._socket = socket.create_server((LOOPBACK, 0))
         self.base_url = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}{BASE_PATH}"
         self._server = uvicorn.Server(server_config(self._state))
-        run = {"target": self._server.run, "kwargs": {"sockets": [self._socket]}}
-        self._thread = threading.Thread(**run, name="minut-sandbox", daemon=True)
+        serve = partial(self._server.run, sockets=[self._socket])
+        self._thread = threading.Thread(target=serve, name="minut-sandbox", daemon=True)
         self._thread.start()
         give_up = time.monotonic() + START_TIMEOUT
         while not self._server.started:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from jwt.types import Options
 
 from airflow_provider_minut.sandbox.data import USER
 
@@ -86,7 +87,8 @@ class SandboxState:
         """Return whether ``token`` was issued here, lives, and was not revoked."""
         try:
             # Expiry is checked to the fraction of a second below; the claim has whole seconds only.
-            claims = jwt.decode(token, self._key, algorithms=["HS256"], options={"verify_exp": False, "verify_iat": False})
+            options: Options = {"verify_exp": False, "verify_iat": False}
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], options=options)
         except jwt.InvalidTokenError:
             return False
         with self._lock:

@@ -1,0 +1,73 @@
+"""What Airflow wants to know of this provider. It reads this while it configures itself: no imports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Read by Airflow 3.2 and later; MinutHook hands the same to 3.1. No name in here may look like a
+# secret to Airflow (it masks by name) unless it is one: `proxies` is.
+CONN_FIELDS: dict[str, Any] = {
+    "timeout": {
+        "label": "Timeout (seconds)",
+        "description": "How long one attempt of a request may take. Default: 30.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
+    "max_attempts": {
+        "label": "Attempts",
+        "description": "How often a request is tried in all when that is safe and may help. Default: 5.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
+    "verify": {
+        "label": "Verify TLS certificates",
+        "description": "true, false, or the path of a CA bundle on the workers. Default: true.",
+        "schema": {"type": ["string", "null"]},
+    },
+    "proxies": {
+        "label": "Proxy",
+        "description": "A proxy's URL, or a JSON object with one per scheme. Default: the environment's.",
+        "schema": {"type": ["string", "null"], "format": "password"},
+    },
+}
+
+# The port stays visible: without one, the Test button of Airflow 3.3.2 refuses saved connections.
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema"],
+    "relabeling": {"login": "Client ID", "password": "Client secret", "host": "API base URL"},
+    "placeholders": {
+        "login": "from 'Developer tools' in Minut's web app",
+        "password": "shown there beside the client ID",
+        "host": "https://api.minut.com/v8",
+        "port": "443",
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-minut",
+        "name": "Minut",
+        "description": "`Minut <https://www.minut.com/>`__: noise, temperature and motion in homes.",
+        "integrations": [
+            {
+                "integration-name": "Minut",
+                "external-doc-url": "https://developer.minut.com/",
+                "tags": ["service"],
+            }
+        ],
+        "connection-types": [
+            {
+                "connection-type": "minut",
+                "hook-class-name": "airflow_provider_minut.hooks.minut.MinutHook",
+                "hook-name": "Minut",
+                "conn-fields": CONN_FIELDS,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+            }
+        ],
+        "hooks": _modules("airflow_provider_minut.hooks.minut"),
+        "operators": _modules("airflow_provider_minut.operators.minut"),
+    }
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    return [{"integration-name": "Minut", "python-modules": list(names)}]

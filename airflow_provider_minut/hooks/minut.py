@@ -1,0 +1,156 @@
+"""MinutHook: an Airflow connection, and the client that it describes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from airflow.sdk import Connection
+
+    from airflow_provider_minut.api.client import MinutClient
+    from airflow_provider_minut.api.models import User
+
+# The Test button blocks a thread of the API server, so it asks once and not for long.
+TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
+
+
+class MinutHook(BaseHook):
+    """Talks to Minut with the client credentials of an Airflow connection.
+
+    The connection is read when it is first needed. Access tokens are shared by all hooks of the
+    process that have the same credentials, and renewed before they expire.
+
+    .. seealso:: ``docs/connection.md`` for the connection's fields.
+
+    :param minut_conn_id: id of a connection of type ``minut``.
+    """
+
+    conn_name_attr = "minut_conn_id"
+    default_conn_name = "minut_default"
+    conn_type = "minut"
+    hook_name = "Minut"
+
+    def __init__(self, minut_conn_id: str = default_conn_name) -> None:
+        super().__init__()
+        self.minut_conn_id = minut_conn_id
+        self._client: MinutClient | None = None
+
+    def get_conn(self) -> MinutClient:
+        """Return the client for the connection, always the same one.
+
+        :raises MinutConfigurationError: if the connection is not usable; the error names the field.
+        :raises AirflowNotFoundException: if there is no such connection.
+        """
+        if self._client is None:
+            self._client = self._build_client(self.get_connection(self.minut_conn_id))
+        return self._client
+
+    async def aget_conn(self) -> MinutClient:
+        """Return the client without blocking the event loop, for triggers.
+
+        The client itself is synchronous: call it through ``asyncio.to_thread``.
+
+        :raises MinutConfigurationError: if the connection is not usable; the error names the field.
+        :raises AirflowNotFoundException: if there is no such connection.
+        """
+        if self._client is None:
+            import asyncio
+
+            from airflow.providers.common.compat.connection import get_async_connection
+
+            connection = await get_async_connection(self.minut_conn_id, hook=self)
+            # In a thread: importing requests takes a while, and masking talks to the supervisor.
+            self._client = await asyncio.to_thread(self._build_client, connection)
+        return self._client
+
+    def get_access_token(self) -> str:
+        """Return an access token that is good for a request now. Airflow masks it in logs; it is a secret.
+
+        :raises MinutAuthenticationError: the credentials were refused.
+        :raises MinutError: the token endpoint could not be asked, or answered nonsense.
+        """
+        return self.get_conn().get_access_token()
+
+    def get_current_user(self) -> User:
+        """Return the user who owns the credentials (``GET /users/me``), a dict with a ``user_id``.
+
+        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        """
+        return self.get_conn().get_current_user()
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Try the credentials, for Airflow's Test button and ``airflow connections test``.
+
+        :return: whether they hold, and a sentence for the user without any secret. Takes at most
+            about ten seconds, and never raises.
+        """
+        from airflow_provider_minut.exceptions import MinutError
+
+        try:
+            connection = self.get_connection(self.minut_conn_id)
+            with self._build_client(connection, TEST_SETTINGS) as client:
+                user = client.validate_credentials()
+        except MinutError as error:
+            return False, str(error)
+        except Exception as error:
+            # Airflow shows this text as it is, so it names the kind of error and no more.
+            self.log.debug("The connection test failed unexpectedly.", exc_info=True)
+            return False, f"The connection could not be tested ({type(error).__name__}); see the debug log."
+        return True, f"Minut knows the credentials: they belong to {who_is(user)}."
+
+    def _build_client(self, connection: Connection, overrides: dict[str, Any] | None = None) -> MinutClient:
+        from airflow.sdk.log import mask_secret
+
+        from airflow_provider_minut.api.client import MinutClient
+        from airflow_provider_minut.connection import read_connection
+
+        credentials, settings = read_connection(
+            connection.conn_id or self.minut_conn_id,
+            login=connection.login,
+            password=connection.password,
+            host=connection.host,
+            port=connection.port,
+            schema=connection.schema,
+            extra=connection.extra,
+            overrides=overrides or {},
+        )
+        for url in (settings.proxies or {}).values():
+            mask_secret(url)
+        return MinutClient(credentials, settings, on_secret=mask_secret)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return the form's standard fields. Airflow 3.1 asks here, later ones read the provider info."""
+        behaviour = UI_FIELD_BEHAVIOUR
+        return {
+            "hidden_fields": behaviour["hidden-fields"],
+            "relabeling": behaviour["relabeling"],
+            "placeholders": behaviour["placeholders"],
+        }
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the form's own fields. Airflow 3.1 asks here, later ones read the provider info."""
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import IntegerField, PasswordField, StringField
+        from wtforms.validators import Optional
+
+        def widget(field: dict[str, Any]) -> Any:
+            options = {"label": field["label"], "description": field["description"]}
+            types = field["schema"]["type"]
+            if field["schema"].get("format") == "password":
+                return PasswordField(**options, widget=BS3PasswordFieldWidget())
+            kind = IntegerField if "integer" in types else StringField
+            return kind(**options, widget=BS3TextFieldWidget(), validators=[Optional()])
+
+        return {name: widget(field) for name, field in CONN_FIELDS.items()}
+
+
+def who_is(user: User) -> str:
+    """Return a user's name and id, for people to read."""
+    name = user.get("fullname") or user.get("email")
+    return f"{name} (user {user['user_id']})" if name else f"user {user['user_id']}"
