@@ -22,6 +22,7 @@ _FIELDS = {
     "client_id": "the field Client ID (login)",
     "client_secret": "the field Client secret (password)",
     "base_url": "the field API base URL (host)",
+    "extra": "the field Extra",
 }
 
 
@@ -90,9 +91,9 @@ def _extra(conn_id: str, extra: str | None) -> dict[str, Any]:
     try:
         values = json.loads(extra)
     except (ValueError, RecursionError):
-        raise MinutConfigurationError("the field Extra", "is not JSON") from None
+        raise MinutConfigurationError("extra", "is not JSON") from None
     if not isinstance(values, dict):
-        raise MinutConfigurationError("the field Extra", 'must be a JSON object, like {"timeout": 30}')
+        raise MinutConfigurationError("extra", 'must be a JSON object, like {"timeout": 30}')
     unknown = sorted(set(values) - set(EXTRA_KEYS))
     if unknown:
         text = "Connection %r has extra keys that mean nothing here and are ignored: %s. Known are: %s."

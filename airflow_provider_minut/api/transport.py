@@ -182,7 +182,7 @@ class Transport:
 
     def _attempt(self, call: _Call) -> Any:
         reply = self._exchange(call)
-        if reply.status == 401 and call.auth.refused():
+        while reply.status == 401 and call.auth.refused():  # at most one replay
             reply = self._exchange(call)
         if 200 <= reply.status < 300:
             return self._parsed(call, reply)

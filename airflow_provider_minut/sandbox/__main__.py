@@ -55,8 +55,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    bullet = {"width": 100, "initial_indent": "  * ", "subsequent_indent": "    "}
-    choices = "\n".join(textwrap.fill(choice, **bullet) for choice in SANDBOX_CHOICES)
+    bullets = textwrap.TextWrapper(100, initial_indent="  * ", subsequent_indent="    ")
+    choices = "\n".join(bullets.fill(choice) for choice in SANDBOX_CHOICES)
     parser = argparse.ArgumentParser(
         prog="minut-sandbox",
         description="Serve a Minut API on 127.0.0.1, to try and to test without an account.",

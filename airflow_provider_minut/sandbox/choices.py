@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 SANDBOX_CHOICES = """\
-A refused client gets 401 with WWW-Authenticate: Basic and a JSON body with error, error_description, message, \
-status and error_key (documented: nothing).
+A refused client gets 401 with WWW-Authenticate: Basic and a JSON body with error, error_description, \
+message, status and error_key (documented: nothing).
 A bad, expired or revoked token gets 401 with WWW-Authenticate: Bearer and a JSON body (documented: the 401).
 response_type=token is mandatory in the token request (documented: it is in the example).
 Requests are counted per client id, in sliding windows (documented: 5 a second with bursts to 50, delayed \

@@ -37,6 +37,12 @@ def create_app(state: SandboxState) -> FastAPI:
         state.count_request(what, response.status_code)
         return response
 
+    _add_error_bodies(app)
+    _add_endpoints(app, state)
+    return app
+
+
+def _add_error_bodies(app: FastAPI) -> None:
     @app.exception_handler(404)
     async def not_found(_request: Request, _error: Exception) -> Response:
         return _error_body(404, "not_found", "Not found")
@@ -50,6 +56,8 @@ def create_app(state: SandboxState) -> FastAPI:
         problem = error.errors()[0]
         return _error_body(400, "validation_error", f"{problem['loc'][-1]}: {problem['msg']}")
 
+
+def _add_endpoints(app: FastAPI, state: SandboxState) -> None:
     @app.post(TOKEN_PATH)
     async def token(request: Request) -> Response:
         return await _token(state, request)
@@ -76,8 +84,6 @@ def create_app(state: SandboxState) -> FastAPI:
     @app.post("/_sandbox/revoke", status_code=204)
     async def revoke() -> None:
         state.revoke_tokens()
-
-    return app
 
 
 async def _admitted(

@@ -1,0 +1,180 @@
+"""``minut-demo``: run the DAG that validates credentials through a real, throw-away Airflow."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from airflow_provider_minut.sandbox.__main__ import INSTALL_HINT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from airflow_provider_minut.sandbox.running import Sandbox
+
+DAG_ID = "minut_validate_credentials"
+DAGS_FOLDER = Path(__file__).parents[1] / "example_dags"
+CONNECTION_VARIABLE = "AIRFLOW_CONN_MINUT_DEFAULT"
+COMMAND_TIMEOUT = 300  # seconds; on a slow machine Airflow needs one of these five minutes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of the DAG run: whose credentials they are, or what went wrong."""
+
+    owner: str = ""
+    problem: str = ""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; return 0 only if the DAG run succeeded."""
+    args = _parser().parse_args(argv)
+    try:
+        from rich.console import Console
+
+        from airflow_provider_minut.sandbox.running import Sandbox
+    except ImportError:
+        print(INSTALL_HINT, file=sys.stderr)
+        return 2
+    console = Console()
+    connection = args.conn_uri or os.environ.get(CONNECTION_VARIABLE)
+    home = Path(tempfile.mkdtemp(prefix="minut-demo-"))
+    log = Path(tempfile.gettempdir()) / f"{home.name}.log"
+    started = time.monotonic()
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, home, ignore_errors=True)
+        sandbox = None if connection else stack.enter_context(Sandbox())
+        against = f"the sandbox at {sandbox.base_url}" if sandbox else "the API that your connection names"
+        console.print(f"[bold]Minut for Airflow[/]: the DAG [cyan]{DAG_ID}[/] against {against}")
+        console.print(f"Airflow's own log goes to {log}\n", soft_wrap=True)
+        environment = _environment(home, connection or (sandbox.connection_json if sandbox else ""))
+        outcome = _run(console, environment, log)
+        seconds = time.monotonic() - started
+        _print_summary(console, outcome, seconds, _requests_made(sandbox, log))
+    return 1 if outcome.problem else 0
+
+
+def _run(console: Console, environment: dict[str, str], log: Path) -> Outcome:
+    steps = (
+        ("Preparing a throw-away Airflow with SQLite", ["db", "migrate"]),
+        ("Running the DAG", ["dags", "test", DAG_ID]),
+    )
+    for title, command in steps:
+        with _step(console, title):
+            code = _airflow(command, environment, log)
+        if code:
+            break
+    text = log.read_text(errors="replace")
+    owner = re.search(r"they belong to (.+? \(user \S+?\)|user \S+?)\.", text)
+    if code == 0 and owner:
+        return Outcome(owner=owner[1])
+    # The last line of a traceback is the error, and the errors of this package say what to do.
+    errors = re.findall(r"^.*?\b(?:AirflowFailException|Minut\w+Error): (.+)$", text, re.MULTILINE)
+    return Outcome(problem=errors[-1] if errors else f"'airflow {' '.join(command)}' failed; see the log.")
+
+
+def _airflow(command: list[str], environment: dict[str, str], log: Path) -> int:
+    """Run an airflow command with its output in ``log``; return its exit code."""
+    # The interpreter that runs this, so that the Airflow is the one this is installed in.
+    airflow = [sys.executable, "-m", "airflow", *command]
+    give_up = time.monotonic() + COMMAND_TIMEOUT
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(airflow, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 - our words
+    ):
+        while process.poll() is None:
+            # A failed task is retried after minutes; who looks at a demonstration wants the error now.
+            if time.monotonic() > give_up or b"new_state=up_for_retry" in log.read_bytes():
+                process.terminate()
+                process.wait()
+                return 1
+            time.sleep(0.25)
+        return process.returncode
+
+
+@contextlib.contextmanager
+def _step(console: Console, title: str) -> Iterator[None]:
+    """Show that something goes on, and afterwards how long it took."""
+    if not console.is_terminal:  # no spinner in a file or a CI log
+        console.print(f"  {title} …")
+    started = time.monotonic()
+    with console.status(f"{title} …"):
+        yield
+    console.print(f"  {title}: {time.monotonic() - started:.0f} s")
+
+
+def _environment(home: Path, connection: str) -> dict[str, str]:
+    """Return an environment in which Airflow knows nothing of the user's own installation."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
+    return environment | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        CONNECTION_VARIABLE: connection,
+    }
+
+
+def _requests_made(sandbox: Sandbox | None, log: Path) -> str:
+    if sandbox:
+        stats = sandbox.stats()
+        return (
+            f"{stats['token_requests']} for a token, {stats['requests'].get('GET /users/me', 0)} to /users/me"
+        )
+    tokens = log.read_text(errors="replace").count("Got an access token from Minut")
+    return f"{tokens} for a token"
+
+
+def _print_summary(console: Console, outcome: Outcome, seconds: float, requests: str) -> None:
+    from rich.markup import escape
+    from rich.panel import Panel
+    from rich.table import Table
+
+    rows = Table.grid(padding=(0, 2))
+    if outcome.problem:
+        rows.add_row("Problem", escape(outcome.problem))
+    else:
+        rows.add_row("Validated", f"[bold]{escape(outcome.owner)}[/]")
+    rows.add_row("Took", f"{seconds:.0f} s, nearly all of it Airflow's start")
+    rows.add_row("Requests", requests)
+    if outcome.problem:
+        rows.add_row(
+            "Next", "Correct the connection and run minut-demo again; the whole story is in Airflow's log."
+        )
+        console.print(Panel(rows, title="[red]The credentials were not validated[/]", expand=False))
+        return
+    console.print(Panel(rows, title="[green]The credentials work[/]", expand=False))
+    for line in (
+        f"Next: copy {DAGS_FOLDER.resolve() / DAG_ID}.py to your DAGs folder, and add your account:",
+        "  airflow connections add minut_default --conn-type minut --conn-login ID --conn-password SECRET",
+    ):
+        console.print(line, soft_wrap=True, highlight=False)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="minut-demo",
+        description=(
+            f"Run the DAG {DAG_ID} once, in a throw-away Airflow. It talks to a sandbox on this machine; "
+            f"if {CONNECTION_VARIABLE} or --conn-uri names a connection, to the API of that instead."
+        ),
+    )
+    parser.add_argument(
+        "--conn-uri",
+        help="Airflow connection URI; unlike the variable, others on this machine can see it (ps)",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

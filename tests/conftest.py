@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytest_httpserver import HTTPServer
+from werkzeug import Response
+
+from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.api.clock import Clock
+from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.shared_state import MemoryState
+
+ROOT = Path(__file__).parents[1]
+CLIENT_ID = "0123456789abcdef"
+CLIENT_SECRET = "5ecret5ecret5ecret5ecret5ecret00"
+
+
+class FakeClock(Clock):
+    """Time that passes only when a test says so, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+        self.ticks = 1_000.0
+        self.slept: list[float] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.ticks
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        self.ticks += seconds
+
+
+@pytest.fixture(scope="session")
+def make_httpserver():
+    """Serve pytest-httpserver from threads: the tests call it from several at once."""
+    with HTTPServer(host="127.0.0.1", port=0, threaded=True) as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def credentials() -> ClientCredentials:
+    return ClientCredentials(CLIENT_ID, CLIENT_SECRET)
+
+
+@pytest.fixture
+def make_client(httpserver, clock, credentials):
+    """Clients against pytest-httpserver's /v8, each with a state of its own unless it is given one."""
+    clients = []
+
+    def make(*, state=None, on_secret=lambda _: None, credentials=credentials, clock=clock, **settings):
+        settings = ClientSettings(**{"base_url": httpserver.url_for("/v8"), "timeout": 5.0, **settings})
+        client = MinutClient(
+            credentials, settings, state=state or MemoryState(), on_secret=on_secret, clock=clock
+        )
+        clients.append(client)
+        return client
+
+    yield make
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture
+def token_endpoint(httpserver):
+    """Serve tokens token-1, token-2, … and return the list of their requests."""
+    requests = []
+
+    def handler(request):
+        requests.append(request)
+        body = f'{{"access_token": "token-{len(requests)}", "token_type": "Bearer", "expires_in": 3600}}'
+        return Response(body, content_type="application/json")
+
+    httpserver.expect_request("/v8/oauth/token", method="POST").respond_with_handler(handler)
+    return requests
