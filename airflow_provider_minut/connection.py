@@ -61,7 +61,7 @@ def _base_url(host: str, port: int | None, path: str) -> str:
     ``https://api.minut.com/v8`` may arrive whole in the host, or as host and schema (the path of a
     connection URI). A host without a path gets the API version that this package is made for.
     """
-    url = host.strip().rstrip("/")
+    url = host.strip()
     if not url:
         if port or path:
             raise MinutConfigurationError("base_url", "is missing, but a port or schema is given")
@@ -75,11 +75,11 @@ def _base_url(host: str, port: int | None, path: str) -> str:
         return url  # ClientSettings says what is wrong with it
     if port and given_port not in {None, port}:
         raise MinutConfigurationError("base_url", "names another port than the field Port; empty one of them")
-    if path.strip("/") and parts.path:
+    if path.strip("/") and parts.path.strip("/"):
         raise MinutConfigurationError("base_url", "has a path already; empty the field Schema")
     if port and given_port is None and port != {"https": 443, "http": 80}.get(parts.scheme):
         parts = parts._replace(netloc=f"{parts.netloc}:{port}")
-    if not parts.path:
+    if not parts.path.strip("/"):
         parts = parts._replace(path=f"/{path.strip('/')}" if path.strip("/") else DEFAULT_PATH)
     return parts.geturl()
 

@@ -228,7 +228,8 @@ class Transport:
                 response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             reason, certain = _describe(error, seconds)
-            problem = MinutConnectionError(f"{call} got no answer: {reason}.{_doubt(call, certain)}")
+            where = f"{call} got no answer from {self.settings.base_url}"
+            problem = MinutConnectionError(f"{where}: {reason}.{_doubt(call, certain)}")
             if isinstance(error, requests.exceptions.SSLError) or not (call.repeatable or certain):
                 raise problem from None
             raise _TransientError(problem) from None

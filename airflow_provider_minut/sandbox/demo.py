@@ -80,7 +80,7 @@ def _run(console: Console, environment: dict[str, str], log: Path) -> Outcome:
     if code == 0 and owner:
         return Outcome(owner=owner[1])
     # The last line of a traceback is the error, and the errors of this package say what to do.
-    errors = re.findall(r"^.*?\b(?:AirflowFailException|Minut\w+Error): (.+)$", text, re.MULTILINE)
+    errors = re.findall(r"^\S*(?:AirflowFailException|Minut\w+Error): (.+)$", text, re.MULTILINE)
     return Outcome(problem=errors[-1] if errors else f"'airflow {' '.join(command)}' failed; see the log.")
 
 
@@ -96,8 +96,7 @@ def _airflow(command: list[str], environment: dict[str, str], log: Path) -> int:
         while process.poll() is None:
             # A failed task is retried after minutes; who looks at a demonstration wants the error now.
             if time.monotonic() > give_up or b"new_state=up_for_retry" in log.read_bytes():
-                process.terminate()
-                process.wait()
+                process.kill()  # it does not heed SIGTERM, and all that it has is thrown away
                 return 1
             time.sleep(0.25)
         return process.returncode

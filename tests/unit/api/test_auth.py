@@ -505,5 +505,8 @@ def test_lock_held_at_a_fork_does_not_stop_the_child(make_client, token_endpoint
 
 
 def test_unreachable_token_endpoint_is_a_connection_error(make_client):
-    with pytest.raises(MinutConnectionError, match="POST /oauth/token got no answer: connection refused"):
+    with pytest.raises(
+        MinutConnectionError,
+        match="POST /oauth/token got no answer from http://127.0.0.1:9/v8: connection refused",
+    ):
         make_client(base_url="http://127.0.0.1:9/v8", max_attempts=1).get_access_token()

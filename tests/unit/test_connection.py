@@ -1,0 +1,161 @@
+"""What the fields of a connection mean, and what a user is told about a wrong one."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from airflow.sdk import Connection
+
+from airflow_provider_minut.connection import read_connection
+from airflow_provider_minut.exceptions import MinutConfigurationError
+
+SECRET = "not-for-anybodys-eyes"
+
+
+def read(extra=None, **fields):
+    fields = {"login": "id", "password": SECRET, "host": None, "port": None, "schema": None, **fields}
+    extra = json.dumps(extra) if isinstance(extra, dict) else extra
+    return read_connection("my_minut", extra=extra, overrides={}, **fields)
+
+
+def settings(extra=None, **fields):
+    return read(extra, **fields)[1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({}, "https://api.minut.com/v8"),
+        ({"host": ""}, "https://api.minut.com/v8"),
+        ({"host": "https://api.minut.com/v8/"}, "https://api.minut.com/v8"),
+        ({"host": "api.minut.com"}, "https://api.minut.com/v8"),
+        ({"host": "https://api.minut.com", "schema": "v9"}, "https://api.minut.com/v9"),
+        ({"host": "https://api.minut.com/v8", "port": 443}, "https://api.minut.com/v8"),
+        ({"host": "https://api.minut.com/v8", "port": 0}, "https://api.minut.com/v8"),
+        ({"host": "https://minut.example/v8", "port": 8443}, "https://minut.example:8443/v8"),
+        ({"host": "https://minut.example:8443/v8", "port": 8443}, "https://minut.example:8443/v8"),
+        ({"host": "http://127.0.0.1:8787/v8"}, "http://127.0.0.1:8787/v8"),
+        ({"host": "http://127.9.9.9/v8"}, "http://127.9.9.9/v8"),
+        ({"host": "http://[::1]:8787/v8"}, "http://[::1]:8787/v8"),
+        ({"host": "http://localhost", "port": 8787}, "http://localhost:8787/v8"),
+    ],
+)
+def test_base_url_is_put_together(fields, base_url):
+    assert settings(**fields).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"login": None}, "the field Client ID (login): is missing"),
+        ({"login": " "}, "the field Client ID (login): is missing"),
+        ({"login": "a:b"}, "the field Client ID (login): must not hold a colon"),
+        ({"password": None}, "the field Client secret (password): is missing"),
+        ({"password": ""}, "the field Client secret (password): is missing"),
+        ({"password": "line\nbreak"}, "the field Client secret (password): holds a line break"),
+        ({"host": "http://api.minut.com/v8"}, "the field API base URL (host): plain http would send"),
+        (
+            {"host": "http://127.0.0.1.evil.example/v8"},
+            "the field API base URL (host): plain http would send",
+        ),
+        ({"host": "ftp://api.minut.com/v8"}, "the field API base URL (host): must start with https://"),
+        ({"host": "https://"}, "the field API base URL (host): is not a URL"),
+        ({"host": "https://a b/"}, "the field API base URL (host): is not a URL"),
+        ({"host": "https://[::1/v8"}, "the field API base URL (host): is not a URL"),
+        ({"host": "https://x:99999/v8"}, "the field API base URL (host): is not a URL"),
+        ({"host": "https://x:nope/v8"}, "the field API base URL (host): is not a URL"),
+        ({"host": f"https://u:{SECRET}@x/v8"}, "the field API base URL (host): must not hold credentials"),
+        ({"host": "https://x/v8?a=1"}, "the field API base URL (host): must not have a query"),
+        ({"host": "https://x:8443/v8", "port": 443}, "the field API base URL (host): names another port"),
+        ({"host": "https://x/v8", "schema": "v9"}, "the field API base URL (host): has a path already"),
+        ({"port": 8443}, "the field API base URL (host): is missing, but a port"),
+        ({"extra": "{"}, "the field Extra: is not JSON"),
+        ({"extra": "[1]"}, "the field Extra: must be a JSON object"),
+        ({"extra": {"timeout": -1}}, "the extra 'timeout': is -1.0, must be more than 0 seconds"),
+        ({"extra": {"timeout": 0}}, "the extra 'timeout': is 0.0, must be more than 0 seconds"),
+        ({"extra": {"timeout": "soon"}}, "the extra 'timeout': must be a number, is str"),
+        ({"extra": {"timeout": True}}, "the extra 'timeout': must be a number, is bool"),
+        ({"extra": '{"timeout": Infinity}'}, "the extra 'timeout': is inf, must be more than 0 seconds"),
+        ({"extra": {"max_attempts": 0}}, "the extra 'max_attempts': is 0, must be at least 1"),
+        ({"extra": {"max_attempts": 2.5}}, "the extra 'max_attempts': must be a whole number, is float"),
+        (
+            {"extra": {"verify": "/no/such/ca.pem"}},
+            "the extra 'verify': there is no CA bundle at '/no/such/ca.pem'",
+        ),
+        ({"extra": {"verify": 1}}, "the extra 'verify': must be true, false or a path, is int"),
+        ({"extra": {"proxies": [SECRET]}}, "the extra 'proxies': must be a URL or an object, is list"),
+        ({"extra": {"proxies": {"ftp": SECRET}}}, "the extra 'proxies': must be a proxy URL, or an object"),
+        ({"extra": {"proxies": SECRET}}, "the extra 'proxies': must be a proxy URL, or an object"),
+        ({"extra": {"proxies": f"{{{SECRET}"}}, "the extra 'proxies': begins like JSON but is none"),
+    ],
+)
+def test_wrong_field_is_one_clear_error_without_secrets(fields, message):
+    with pytest.raises(MinutConfigurationError) as caught:
+        read(**fields)
+    assert str(caught.value).startswith(f"Connection 'my_minut', {message}")
+    assert SECRET not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_empty_extra_values_count_as_unset():
+    """Opening and saving Airflow's form writes all its fields, the empty ones as null or ''."""
+    saved = settings({"timeout": None, "max_attempts": "", "verify": None, "proxies": ""})
+    assert saved == settings()
+
+
+@pytest.mark.parametrize("extra", [None, "", "  ", "{}"])
+def test_empty_extra_is_fine(extra):
+    assert settings(extra) == settings()
+
+
+def test_extra_values_may_be_strings_as_in_a_uri(tmp_path):
+    bundle = tmp_path / "ca.pem"
+    bundle.touch()
+    read_back = settings(
+        {"timeout": "2.5", "max_attempts": "3", "verify": str(bundle), "proxies": '{"https": "http://p:1"}'}
+    )
+    assert (read_back.timeout, read_back.max_attempts) == (2.5, 3)
+    assert (read_back.verify, read_back.proxies) == (str(bundle), {"https": "http://p:1"})
+
+
+@pytest.mark.parametrize(
+    ("value", "verify"), [("false", False), ("True", True), (False, False), (True, True)]
+)
+def test_verify_may_be_a_word(value, verify):
+    assert settings({"verify": value}).verify is verify
+
+
+def test_one_proxy_url_serves_both_schemes():
+    assert settings({"proxies": "http://p:1"}).proxies == {"http": "http://p:1", "https": "http://p:1"}
+
+
+def test_unknown_extra_keys_are_named_and_their_values_are_not(caplog):
+    settings({"tiemout": SECRET, "timeout": 5})
+    assert "'my_minut' has extra keys that mean nothing here and are ignored: tiemout." in caplog.text
+    assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "minut://id:s%40cret%2F@https%3A%2F%2Fminut.example%2Fv8?timeout=7",
+        "minut://https://id:s%40cret%2F@minut.example/v8?timeout=7",
+        "minut://id:s%40cret%2F@minut.example/v8?timeout=7",
+        "minut://id:s%40cret%2F@minut.example:443/v8?timeout=7",
+    ],
+)
+def test_connection_uris_of_every_kind_mean_the_same(uri):
+    connection = Connection.from_uri(uri, conn_id="my_minut")
+    credentials, read_back = read_connection(
+        "my_minut",
+        login=connection.login,
+        password=connection.password,
+        host=connection.host,
+        port=connection.port,
+        schema=connection.schema,
+        extra=connection.extra,
+        overrides={},
+    )
+    assert (credentials.client_id, credentials.client_secret) == ("id", "s@cret/")
+    assert (read_back.base_url, read_back.timeout) == ("https://minut.example/v8", 7.0)
