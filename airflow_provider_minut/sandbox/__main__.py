@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         listener = socket.create_server((LOOPBACK, args.port))
     except OSError as error:
-        reason = f"Port {args.port} cannot be used ({error.strerror})"
+        reason = f"Port {args.port} cannot be used ({os.strerror(error.errno or 0)})"
         print(f"{reason}; choose another with --port.", file=sys.stderr)
         return 1
     origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"

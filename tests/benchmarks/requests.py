@@ -1,0 +1,81 @@
+"""What one request costs through the client, next to a bare kept-alive requests.Session.
+
+The server is a process of its own, answers in one segment and sets TCP_NODELAY (asyncio does): a
+delayed acknowledgement would add 40 ms and drown what is measured. The two take turns, so that
+whatever else the machine does meets both.
+
+Run it with:  uv run python -m tests.benchmarks.requests
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import statistics
+import time
+
+import requests
+
+from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.api.settings import ClientSettings
+
+ROUNDS, CALLS = 40, 50
+USER = b'{"user_id": "64aa0000000000000000a001", "fullname": "Alex", "email": "alex@minut.example"}'
+TOKEN = b'{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}'
+
+
+class Answer(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport = transport
+
+    def data_received(self, data):
+        body = TOKEN if data.startswith(b"POST") else USER
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self.transport.write(head + body)
+
+
+def serve(port) -> None:
+    async def run():
+        server = await asyncio.get_running_loop().create_server(Answer, "127.0.0.1", 0)
+        port.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(run())
+
+
+def microseconds(call) -> float:
+    started = time.perf_counter()
+    for _ in range(CALLS):
+        call()
+    return (time.perf_counter() - started) / CALLS * 1e6
+
+
+def main() -> None:
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=serve, args=(theirs,), daemon=True)
+    process.start()
+    base_url = f"http://127.0.0.1:{ours.recv()}/v8"
+    bare = requests.Session()
+    headers = {"Authorization": "Bearer token"}
+    client = MinutClient(ClientCredentials("id", "secret"), ClientSettings(base_url=base_url))
+    subjects = {
+        "requests.Session": lambda: bare.get(f"{base_url}/users/me", headers=headers, timeout=30).json(),
+        "MinutClient.request": lambda: client.request("GET", "/users/me"),
+    }
+    times: dict[str, list[float]] = {name: [] for name in subjects}
+    for call in subjects.values():
+        microseconds(call)  # warm up
+    for _ in range(ROUNDS):
+        for name, call in subjects.items():
+            times[name].append(microseconds(call))
+    first = statistics.median(times["requests.Session"])
+    print(f"{'one GET on loopback, kept alive':34}{'median us':>12}{'ratio':>8}")
+    for name, measured in times.items():
+        median = statistics.median(measured)
+        print(f"{name:34}{median:12.0f}{median / first:8.2f}")
+    process.terminate()
+
+
+if __name__ == "__main__":
+    main()

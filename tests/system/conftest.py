@@ -1,0 +1,122 @@
+"""The built wheel, in clean virtual environments with nothing else of this checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_minut.sandbox.running import Sandbox
+from tests.conftest import ROOT
+
+# The newest Airflow with the pins of this repository, and the oldest that is supported.
+AIRFLOWS = {"newest": ["-c", str(ROOT / "constraints.txt")], "oldest": ["apache-airflow==3.1.*"]}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "tests/system" in item.nodeid:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.timeout(600))
+
+
+@dataclass
+class Installation:
+    """A clean virtual environment with the wheel in it, and an Airflow home."""
+
+    bin: Path
+    home: Path
+    environment: dict[str, str]
+
+    def run(self, command, *arguments, **environment):
+        return subprocess.run(
+            [self.bin / command, *arguments],
+            env={**self.environment, **environment},
+            cwd=self.home,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+
+    def airflow(self, *arguments, **environment):
+        return self.run("airflow", *arguments, **environment)
+
+    def python(self, code, **environment):
+        done = self.run("python", "-c", code, **environment)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("dist")
+    # The wheel is built from the sdist, so that both are shown to be complete.
+    subprocess.run([_uv(), "build", "--quiet", "--out-dir", folder], cwd=ROOT, check=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="session", params=AIRFLOWS)
+def installed(request, wheel, tmp_path_factory):
+    folder = tmp_path_factory.mktemp(request.param)
+    venv = folder / "venv"
+    subprocess.run([_uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
+    install = [_uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python", f"{wheel}[sandbox]"]
+    subprocess.run([*install, *AIRFLOWS[request.param]], check=True, cwd=folder)
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "PYTHON", "VIRTUAL_ENV", "UV_"))
+    }
+    environment = kept | {
+        "AIRFLOW_HOME": str(folder / "home"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "PATH": f"{venv / 'bin'}:{kept['PATH']}",
+    }
+    (folder / "home").mkdir()
+    installation = Installation(venv / "bin", folder / "home", environment)
+    find = (
+        "import airflow_provider_minut as p, pathlib; print(pathlib.Path(p.__file__).parent / 'example_dags')"
+    )
+    environment["AIRFLOW__CORE__DAGS_FOLDER"] = installation.python(find).strip()
+    migrated = installation.airflow("db", "migrate")
+    assert migrated.returncode == 0, migrated.stdout
+    return installation
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def added_connection(installed, sandbox):
+    """The connection minut_default, added with the command that the README shows."""
+    fields = json.loads(sandbox.connection_json)
+    installed.airflow("connections", "delete", "minut_default")
+    added = installed.airflow(
+        *("connections", "add", "minut_default", "--conn-type", "minut"),
+        *(
+            "--conn-login",
+            fields["login"],
+            "--conn-password",
+            fields["password"],
+            "--conn-host",
+            fields["host"],
+        ),
+    )
+    assert added.returncode == 0, added.stdout
+    return "minut_default"
+
+
+def _uv():
+    found = shutil.which("uv")
+    assert found, "these tests build and install with uv: pip install uv"
+    return found

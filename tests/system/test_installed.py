@@ -1,0 +1,143 @@
+"""What the README tells a user to do, done with the wheel in a clean environment and a real Airflow."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+from urllib.parse import quote
+
+import pytest
+import requests
+
+from airflow_provider_minut.get_provider_info import CONN_FIELDS
+
+
+def test_airflow_knows_the_provider(installed):
+    listed = installed.airflow("providers", "get", "airflow-provider-minut", "--full")
+    assert listed.returncode == 0, listed.stdout
+    assert "airflow-provider-minut" in listed.stdout
+    assert "minut" in installed.airflow("providers", "hooks").stdout
+
+
+def test_form_has_our_labels_and_fields(installed):
+    """Airflow 3.1 asks the hook for them, later ones read the provider info."""
+    code = (
+        "import json\n"
+        "from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService\n"
+        "form, = (m for m in HookMetaService.hook_meta_data() if m.connection_type == 'minut')\n"
+        "print(json.dumps(form.model_dump(mode='json')))\n"
+    )
+    form = json.loads(installed.python(code).splitlines()[-1])
+    assert form["hook_name"] == "Minut"
+    assert form["standard_fields"]["login"]["title"] == "Client ID"
+    assert form["standard_fields"]["password"]["title"] == "Client secret"
+    assert form["standard_fields"]["host"]["title"] == "API base URL"
+    assert form["standard_fields"]["url_schema"]["hidden"] is True
+    assert not (form["standard_fields"]["port"] or {}).get("hidden")
+    assert set(form["extra_fields"]) == set(CONN_FIELDS)
+    for name, field in CONN_FIELDS.items():
+        assert form["extra_fields"][name]["schema"]["title"] == field["label"]
+
+
+def test_added_connection_passes_the_test(installed, added_connection):
+    tested = installed.airflow("connections", "test", added_connection)
+    assert (tested.returncode, "Connection success!" in tested.stdout) == (0, True), tested.stdout
+
+
+@pytest.mark.parametrize("notation", ["--conn-json", "--conn-uri"])
+def test_connection_in_one_argument_passes_the_test(installed, sandbox, notation):
+    fields = sandbox.connection_json
+    if notation == "--conn-uri":
+        credentials = f"{sandbox.client_id}:{sandbox.client_secret}"
+        fields = f"minut://{credentials}@{quote(sandbox.base_url, safe='')}?timeout=5"
+    installed.airflow("connections", "delete", "another_minut")
+    added = installed.airflow("connections", "add", "another_minut", notation, fields)
+    assert added.returncode == 0, added.stdout
+    tested = installed.airflow("connections", "test", "another_minut")
+    assert (tested.returncode, "Connection success!" in tested.stdout) == (0, True), tested.stdout
+    assert sandbox.stats()["requests"]["GET /users/me"] == 1
+
+
+def test_wrong_secret_is_explained_by_the_test(installed, sandbox):
+    wrong = json.dumps({**json.loads(sandbox.connection_json), "password": "wrong" * 5})
+    tested = installed.airflow("connections", "test", "minut_env", AIRFLOW_CONN_MINUT_ENV=wrong)
+    assert "Minut refused the client credentials" in tested.stdout
+    assert "wrongwrong" not in tested.stdout
+
+
+@pytest.mark.parametrize("dag_id", ["minut_validate_credentials", "minut_taskflow"])
+def test_example_dag_runs_green(installed, added_connection, sandbox, dag_id):
+    done = installed.airflow("dags", "test", dag_id)
+    assert done.returncode == 0, done.stdout
+    assert sandbox.stats()["requests"]["GET /users/me"] == 1
+
+
+def test_wrong_credentials_fail_the_task_at_once(installed, sandbox):
+    wrong = json.dumps({**json.loads(sandbox.connection_json), "password": "wrong" * 5})
+    started = time.monotonic()
+    done = installed.airflow("dags", "test", "minut_validate_credentials", AIRFLOW_CONN_MINUT_DEFAULT=wrong)
+    assert done.returncode != 0
+    assert "under 'Developer tools' in Minut's web app" in done.stdout
+    assert "new_state=up_for_retry" not in done.stdout
+    assert time.monotonic() - started < 120  # the DAG's own retry would wait five minutes
+    assert sandbox.stats()["token_requests"] == 1
+
+
+def test_demo_validates_with_one_token_request(installed):
+    done = installed.run("minut-demo")
+    assert done.returncode == 0, done.stdout
+    assert "1 for a token, 1 to /users/me" in done.stdout
+    assert "Alex Sandbox" in done.stdout
+
+
+def test_demo_fails_with_the_reason(installed, sandbox):
+    wrong = json.dumps({**json.loads(sandbox.connection_json), "password": "wrong" * 5})
+    done = installed.run("minut-demo", AIRFLOW_CONN_MINUT_DEFAULT=wrong)
+    assert done.returncode == 1, done.stdout
+    assert "Minut refused the client credentials" in " ".join(done.stdout.replace("│", "").split())
+
+
+def test_button_in_the_ui_tests_the_connection(installed, sandbox):
+    """The endpoint behind the Test button runs the hook inside the API server."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {**installed.environment, "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+    command = [installed.bin / "airflow", "api-server", "--port", str(port), "--workers", "1"]
+    log = installed.home / "api-server.log"
+    with log.open("w") as out, subprocess.Popen(command, env=environment, stdout=out, stderr=out) as server:
+        try:
+            origin = f"http://127.0.0.1:{port}"
+            token = _when_up(f"{origin}/auth/token", server).json()["access_token"]
+            form = {**json.loads(sandbox.connection_json), "connection_id": "x", "port": 443}
+            form["host"], _, form["port"] = sandbox.base_url.removesuffix("/v8").rpartition(":")
+            header = {"Authorization": f"Bearer {token}"}
+            answers = []
+            for password in (sandbox.client_secret, "wrong" * 5):
+                body = {**form, "port": int(form["port"]), "password": password}
+                reply = requests.post(
+                    f"{origin}/api/v2/connections/test", json=body, headers=header, timeout=30
+                )
+                answers.append((reply.status_code, reply.json()))
+        finally:
+            server.terminate()
+    (good, said), (bad, complained) = answers
+    assert (good, said["status"]) == (200, True), answers
+    assert said["message"].startswith("Minut knows the credentials: they belong to Alex Sandbox")
+    assert (bad, complained["status"]) == (200, False)
+    assert "Minut refused the client credentials" in complained["message"]
+
+
+def _when_up(url, server):
+    give_up = time.monotonic() + 120
+    while True:
+        try:
+            reply = requests.get(url, timeout=10)
+            if reply.ok:
+                return reply
+        except requests.ConnectionError:
+            pass
+        assert server.poll() is None, "the API server ended"
+        assert time.monotonic() < give_up, "the API server did not come up"
+        time.sleep(0.5)
