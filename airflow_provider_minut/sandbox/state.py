@@ -9,12 +9,14 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
-from jwt.types import Options
 
 from airflow_provider_minut.sandbox.data import USER
+
+if TYPE_CHECKING:
+    from jwt.types import Options
 
 # developer.minut.com, API information: delayed after 20 in a second, refused after 50, and 120 a minute.
 DELAYED_AFTER, REFUSED_AFTER, REFUSED_AFTER_IN_MINUTE = 20, 50, 120
