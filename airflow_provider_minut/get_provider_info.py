@@ -42,6 +42,11 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 }
 
 
+_SHARED_STATE = """\
+Where processes share access tokens, encrypted: ``memory`` (not at all), ``file`` (a private directory of this
+user's below the temporary directory), or the URL of such a directory."""
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
     return {
@@ -64,6 +69,20 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
             }
         ],
+        "config": {
+            "minut": {
+                "description": "Options of the Minut provider.",
+                "options": {
+                    "shared_state": {
+                        "description": _SHARED_STATE,
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "file:///var/lib/airflow/minut",
+                        "default": "file",
+                    },
+                },
+            },
+        },
         "hooks": _modules("airflow_provider_minut.hooks.minut"),
         "operators": _modules("airflow_provider_minut.operators.minut"),
     }

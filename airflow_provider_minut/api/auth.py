@@ -25,6 +25,7 @@ import requests
 from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
 from airflow_provider_minut.api.token import Token, TokenEntry, TokenState, token_from_reply
 from airflow_provider_minut.api.transport import Auth, Transport
+from airflow_provider_minut.api.vault import Vault
 from airflow_provider_minut.exceptions import (
     MinutAuthenticationError,
     MinutConfigurationError,
@@ -163,9 +164,8 @@ class TokenProvider:
         self._auth = BasicAuth(credentials)
         self._transport = transport
         self._clock = transport.clock
-        self._state = state
         base_url = transport.settings.base_url
-        self._name = TokenEntry.name(base_url, credentials.client_id, credentials.client_secret)
+        self._shared = Vault(state, base_url, credentials.client_id, credentials.client_secret)
         self._on_secret = on_secret
         self._token: Token | None = None
         self._announced: Token | None = None
@@ -222,8 +222,8 @@ class TokenProvider:
         give_up = self._clock.monotonic() + deadline
         while True:
             late = self._clock.monotonic() >= give_up
-            with self._state.lock(self._name, timeout=LOOK_AGAIN) as mine:
-                entry = TokenEntry.load(self._state.read(self._name), self._clock)
+            with self._shared.lock(timeout=LOOK_AGAIN) as mine:
+                entry = TokenEntry.load(self._shared.read(), self._clock)
                 for token in (self._token, entry.token):
                     if token and self._is_usable(token) and token.issued_at >= oldest:
                         self._token = token
@@ -244,8 +244,8 @@ class TokenProvider:
             self._renewer.start()
 
     def _renew(self) -> None:
-        with self._state.lock(self._name, timeout=0) as mine:
-            entry = TokenEntry.load(self._state.read(self._name), self._clock)
+        with self._shared.lock(timeout=0) as mine:
+            entry = TokenEntry.load(self._shared.read(), self._clock)
             token = entry.token
             if token and self._is_usable(token) and token.state(self._clock) is TokenState.FRESH:
                 self._token = token
@@ -259,7 +259,7 @@ class TokenProvider:
                     pause = random.uniform(*BACKGROUND_PAUSE)  # noqa: S311 - spreads load
                     self._quiet_until = self._clock.monotonic() + pause
                     entry.retry_at = self._clock.time() + pause
-                    self._state.write(self._name, entry.dump())
+                    self._shared.write(entry.dump())
                     text = "The access token could not be renewed yet; the present one is used on. %s"
                     log.warning(text, error)
 
@@ -284,10 +284,10 @@ class TokenProvider:
             if share:
                 entry = TokenEntry(self._token, refusal=str(refusal))
                 entry.retry_at = self._clock.time() + random.uniform(*REFUSAL_PAUSE)  # noqa: S311
-                self._state.write(self._name, entry.dump())
+                self._shared.write(entry.dump())
             raise refusal from None
         self._token = token
         if share:
-            self._state.write(self._name, TokenEntry(token).dump())
+            self._shared.write(TokenEntry(token).dump())
         log.info("Got an access token from Minut, valid for %.0f s.", token.lifetime)
         return token

@@ -6,12 +6,17 @@ renewed, is decided in :mod:`~airflow_provider_minut.api.auth`; here is only the
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_minut.exceptions import MinutConfigurationError
 
 
 class SharedState(Protocol):
@@ -60,3 +65,23 @@ class MemoryState:
 
 PROCESS_STATE = MemoryState()
 os.register_at_fork(after_in_child=PROCESS_STATE.forget_locks)
+
+
+@functools.cache
+def open_shared_state(place: str) -> SharedState:
+    """Return the shared state at ``place``; in one process always the same one.
+
+    :param place: ``memory``, ``file`` (a directory of this user's below the temporary directory), or
+        ``file:///path/of/a/directory``.
+    :raises MinutConfigurationError: if it is anything else.
+    """
+    from airflow_provider_minut.api.file_state import FileState, default_directory
+
+    if place == "memory":
+        return PROCESS_STATE
+    if place == "file":
+        return FileState(default_directory())
+    parts = urlsplit(place)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return FileState(Path(unquote(parts.path)))
+    raise MinutConfigurationError("shared_state", "must be memory, file, or file:///path/of/a/directory")

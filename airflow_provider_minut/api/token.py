@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import enum
-import hashlib
-import hmac
 import json
 import logging
 import math
@@ -138,15 +136,6 @@ class TokenEntry:
         self.token = token
         self.refusal = refusal
         self.retry_at = retry_at
-
-    @staticmethod
-    def name(base_url: str, client_id: str, client_secret: str) -> str:
-        """Return the entry's name: the same for who has the same credentials, and says nothing of them.
-
-        Keyed with the secret: whoever rotates it finds no token that the old one bought.
-        """
-        message = f"minut token\n{base_url}\n{client_id}".encode()
-        return hmac.digest(client_secret.encode(), message, hashlib.sha256).hex()
 
     def dump(self) -> bytes:
         """Return the entry as bytes."""

@@ -21,8 +21,8 @@ TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
 class MinutHook(BaseHook):
     """Talks to Minut with the client credentials of an Airflow connection.
 
-    The connection is read when it is first needed. Access tokens are shared by all hooks of the
-    process that have the same credentials, and renewed before they expire.
+    The connection is read when it is first needed. Access tokens are shared by all processes of this
+    user on this host that have the same credentials, and renewed before they expire.
 
     .. seealso:: ``docs/connection.md`` for the connection's fields.
 
@@ -103,9 +103,11 @@ class MinutHook(BaseHook):
         return True, f"Minut knows the credentials: they belong to {who_is(user)}."
 
     def _build_client(self, connection: Connection, overrides: dict[str, Any] | None = None) -> MinutClient:
+        from airflow.providers.common.compat.sdk import conf
         from airflow.sdk.log import mask_secret
 
         from airflow_provider_minut.api.client import MinutClient
+        from airflow_provider_minut.api.shared_state import open_shared_state
         from airflow_provider_minut.connection import read_connection
 
         credentials, settings = read_connection(
@@ -120,7 +122,8 @@ class MinutHook(BaseHook):
         )
         for url in (settings.proxies or {}).values():
             mask_secret(url)
-        return MinutClient(credentials, settings, on_secret=mask_secret)
+        state = open_shared_state(conf.get("minut", "shared_state", fallback="file"))
+        return MinutClient(credentials, settings, state=state, on_secret=mask_secret)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -24,4 +24,5 @@ def minut_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         pytest.fail(hint, pytrace=False)
     with Sandbox() as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", sandbox.connection_json)
+        monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", "memory")  # a test leaves nothing behind
         yield sandbox

@@ -77,6 +77,7 @@ def installed(request, wheel, tmp_path_factory):
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__MINUT__SHARED_STATE": f"file://{folder}/state",
         "PATH": f"{venv / 'bin'}:{kept['PATH']}",
     }
     (folder / "home").mkdir()

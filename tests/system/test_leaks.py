@@ -53,4 +53,8 @@ def test_nothing_that_airflow_keeps_holds_a_secret(installed, sandbox, failure):
         dump = "\n".join(database.iterdump())
     assert sandbox.stats()["token_requests"] or failure in {"server gone", "bad setting"}
     assert "minut" in done.stdout
-    assert leaks(done.stdout + dump, [fields["password"], basic]) == []
+    state = list((installed.home.parent / "state").iterdir())
+    assert state or failure == "bad setting"
+    shared = "".join(path.read_text() for path in state)
+    assert leaks(done.stdout + dump + shared, [fields["password"], basic]) == []
+    assert fields["login"] not in shared

@@ -306,12 +306,14 @@ def test_renewal_that_hangs_elsewhere_is_not_waited_for_for_ever(
     state = MemoryState()
     client = make_client(state=state)
     monkeypatch.setattr("airflow_provider_minut.api.auth.LOOK_AGAIN", 0.001)
-    with state.lock(client._tokens._name, timeout=1):
+    with state.lock(client._tokens._shared.name, timeout=1):
         ticking = threading.Thread(target=lambda: [clock.advance(1) or time.sleep(0.005) for _ in range(60)])
         ticking.start()
         assert client.get_access_token() == "token-1"
         ticking.join()
-    assert state.read(client._tokens._name) is None  # and leaves the shared entry to the one with the lock
+    assert (
+        state.read(client._tokens._shared.name) is None
+    )  # and leaves the shared entry to the one with the lock
 
 
 @pytest.mark.parametrize(
@@ -393,7 +395,7 @@ def test_token_reply_that_is_no_json_is_a_response_error(make_client, httpserver
 def test_broken_foreign_old_or_future_entry_is_replaced(make_client, token_endpoint, entry):
     state = MemoryState()
     client = make_client(state=state)
-    state.write(client._tokens._name, entry)
+    client._tokens._shared.write(entry)
     assert client.get_access_token() == "token-1"
     assert make_client(state=state).get_access_token() == "token-1"
     assert len(token_endpoint) == 1
@@ -488,7 +490,7 @@ def test_lock_held_at_a_fork_does_not_stop_the_child(make_client, token_endpoint
     held, release = threading.Event(), threading.Event()
 
     def hold():
-        with PROCESS_STATE.lock(client._tokens._name, timeout=1):
+        with PROCESS_STATE.lock(client._tokens._shared.name, timeout=1):
             held.set()
             release.wait(5)
 
@@ -497,7 +499,7 @@ def test_lock_held_at_a_fork_does_not_stop_the_child(make_client, token_endpoint
     held.wait(5)
     child = os.fork()
     if child == 0:
-        with PROCESS_STATE.lock(client._tokens._name, timeout=0) as mine:
+        with PROCESS_STATE.lock(client._tokens._shared.name, timeout=0) as mine:
             os._exit(0 if mine else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     release.set()
