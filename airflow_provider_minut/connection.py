@@ -14,7 +14,8 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 
 log = logging.getLogger(__name__)
 
-EXTRA_KEYS = ("timeout", "max_attempts", "verify", "proxies")
+_COUNTS = ("max_attempts", "requests_per_second", "requests_per_minute")
+EXTRA_KEYS = ("timeout", *_COUNTS, "verify", "proxies")
 DEFAULT_PATH = urlsplit(DEFAULT_BASE_URL).path
 
 # How a user knows what the API calls by its own name.
@@ -106,8 +107,9 @@ def _settings(extra: Mapping[str, Any]) -> dict[str, Any]:
     settings = dict(extra)
     if "timeout" in extra:
         settings["timeout"] = _number("timeout", extra["timeout"], float)
-    if "max_attempts" in extra:
-        settings["max_attempts"] = _number("max_attempts", extra["max_attempts"], int)
+    for key in _COUNTS:
+        if key in extra:
+            settings[key] = _number(key, extra[key], int)
     if "verify" in extra:
         settings["verify"] = _verify(extra["verify"])
     if "proxies" in extra:

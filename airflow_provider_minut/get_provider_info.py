@@ -17,6 +17,16 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "How often a request is tried in all when that is safe and may help. Default: 5.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
+    "requests_per_second": {
+        "label": "Requests per second",
+        "description": "At most so many, counted over all tasks that share the client ID. Default: 20.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
+    "requests_per_minute": {
+        "label": "Requests per minute",
+        "description": "At most so many, counted over all tasks that share the client ID. Default: 120.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
     "verify": {
         "label": "Verify TLS certificates",
         "description": "true, false, or the path of a CA bundle on the workers. Default: true.",
@@ -43,8 +53,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 
 _SHARED_STATE = """\
-Where processes share access tokens, encrypted: ``memory`` (not at all), ``file`` (a private directory of this
-user's below the temporary directory), or the URL of such a directory."""
+Where processes share access tokens, encrypted, and the request budget: ``memory`` (not at all), ``file``
+(a private directory of this user's below the temporary directory), or the URL of such a directory."""
 
 
 def get_provider_info() -> dict[str, Any]:

@@ -59,11 +59,17 @@ def credentials() -> ClientCredentials:
 
 @pytest.fixture
 def make_client(httpserver, clock, credentials):
-    """Clients against pytest-httpserver's /v8, each with a state of its own unless it is given one."""
+    """Clients against pytest-httpserver's /v8, each with a state of its own unless it is given one.
+
+    Their budget is no limit, because the clock stands still for it.
+    """
     clients = []
+    no_limit = {"requests_per_second": 10**6, "requests_per_minute": 10**6}
 
     def make(*, state=None, on_secret=lambda _: None, credentials=credentials, clock=clock, **settings):
-        settings = ClientSettings(**{"base_url": httpserver.url_for("/v8"), "timeout": 5.0, **settings})
+        settings = ClientSettings(
+            **{"base_url": httpserver.url_for("/v8"), "timeout": 5.0, **no_limit, **settings}
+        )
         client = MinutClient(
             credentials, settings, state=state or MemoryState(), on_secret=on_secret, clock=clock
         )

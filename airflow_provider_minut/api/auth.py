@@ -272,6 +272,7 @@ class TokenProvider:
                 auth=self._auth,
                 form=TOKEN_FORM,
                 repeatable=True,
+                queued=False,
                 max_attempts=max_attempts,
                 deadline=deadline,
             )

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_minut.api.auth import BearerAuth, ClientCredentials, TokenProvider
+from airflow_provider_minut.api.budget import Budget
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.settings import ClientSettings
@@ -23,7 +24,7 @@ class MinutClient:
 
     :param credentials: the OAuth client.
     :param settings: where to, how long, how often.
-    :param state: where the token is shared.
+    :param state: where token and request budget are shared.
     :param on_secret: called with each value that must not appear in a log, before it is first used.
     :param clock: the time, and the way to wait.
     """
@@ -37,7 +38,16 @@ class MinutClient:
         on_secret: Callable[[str], None] = lambda _: None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
-        self._transport = Transport(settings or ClientSettings(), clock=clock)
+        settings = settings or ClientSettings()
+        budget = Budget(
+            state,
+            settings.base_url,
+            credentials.client_id,
+            per_second=settings.requests_per_second,
+            per_minute=settings.requests_per_minute,
+            clock=clock,
+        )
+        self._transport = Transport(settings, budget, clock=clock)
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
     def request(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import logging
 import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +21,10 @@ from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
 log = logging.getLogger(__name__)
 
 MAX_ENTRY_BYTES = 65_536
+MAX_UPDATED_BYTES = 16 * 2**20
 LOCK_POLL_INTERVAL = 0.02  # seconds
+# Seconds to wait for whoever updates an entry, which takes microseconds unless it is stopped.
+UPDATE_TIMEOUT = 1.0
 # Seconds for which the directory is left alone after it failed.
 PAUSE_AFTER_FAILURE = 30.0
 REMOVE_AFTER = 2 * 86_400.0
@@ -37,7 +41,8 @@ def default_directory() -> Path:
 class FileState:
     """Shared by the processes of one user on one host. A cache: if it fails, the process goes on alone.
 
-    Entries are written to a new file and renamed, so that nobody ever reads half of one. Locks are the
+    Entries are written to a new file and renamed, so that nobody ever reads half of one (updates, which
+    are small and frequent, are written in place). Locks are the
     kernel's and end with their holder. The directory is used only if it is ours alone.
 
     :param directory: where; created if it is missing.
@@ -69,8 +74,7 @@ class FileState:
         try:
             # One name for all writers of an entry, who hold its lock: a killed one leaves at most this.
             new = self._directory / f"{name}.new"
-            with contextlib.suppress(FileNotFoundError):
-                new.unlink()
+            new.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
             with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
                 file.write(entry)
@@ -78,6 +82,22 @@ class FileState:
             self._remove_old()
         except OSError as error:
             self._give_up(error)
+
+    def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Replace the entry by what ``change`` makes of it, while nobody else can."""
+        if self._is_usable():
+            try:
+                with _locked(self._directory / name) as descriptor:
+                    old = os.pread(descriptor, MAX_UPDATED_BYTES, 0)
+                    new = change(old)
+                    os.pwrite(descriptor, new, 0)
+                    if len(new) < len(old):
+                        os.ftruncate(descriptor, len(new))
+            except OSError as error:
+                self._give_up(error)
+            else:
+                return
+        self._fallback.update(name, change)
 
     def _remove_old(self) -> None:
         """Remove what rotated secrets and killed writers left. No token lives for so long."""
@@ -150,3 +170,40 @@ def _read_own_file(path: Path) -> bytes | None:
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             return None
         return file.read(MAX_ENTRY_BYTES)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Open and lock a file of our own, for a moment; give its descriptor.
+
+    The kernel's lock, directly: this happens for every request, and takes a tenth of what a lock
+    object does.
+    """
+    give_up = time.monotonic() + UPDATE_TIMEOUT
+    while True:
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+        )
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                raise OSError(errno.EINVAL, f"{path.name} is no file of this user's")
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > give_up:
+                        raise TimeoutError(
+                            errno.ETIMEDOUT, "another process holds its lock and is stopped"
+                        ) from None
+                    time.sleep(0.001)
+            try:
+                if os.fstat(descriptor).st_nlink:  # not removed while we waited
+                    yield descriptor
+                    return
+            finally:
+                # Not by closing alone: a child that was forked meanwhile has the descriptor too.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)

@@ -22,6 +22,9 @@ class ClientSettings:
     :param timeout: seconds one attempt may take; connecting gets at most 5 of them.
     :param max_attempts: how often one request is tried in all, at least 1.
     :param deadline: seconds one request may take with all its attempts and waits.
+    :param requests_per_second: requests in any second, for all who share the client. Minut documents
+        that more than 20 are delayed and more than 50 refused.
+    :param requests_per_minute: requests in any minute, for all who share the client. Minut documents 120.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param proxies: proxy URL by scheme (``http``, ``https``); overrides the environment.
     :raises MinutConfigurationError: when a value cannot be used; the error names its field.
@@ -31,6 +34,8 @@ class ClientSettings:
     timeout: float = 30.0
     max_attempts: int = 5
     deadline: float = 300.0
+    requests_per_second: int = 20
+    requests_per_minute: int = 120
     verify: bool | str = True
     # A proxy URL may hold a password.
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
@@ -39,10 +44,8 @@ class ClientSettings:
         object.__setattr__(self, "base_url", checked_base_url(self.base_url))
         for name in ("timeout", "deadline"):
             _check_positive(name, getattr(self, name))
-        if isinstance(self.max_attempts, bool) or not isinstance(self.max_attempts, int):
-            raise MinutConfigurationError("max_attempts", "must be a whole number of at least 1")
-        if self.max_attempts < 1:
-            raise MinutConfigurationError("max_attempts", f"is {self.max_attempts}, must be at least 1")
+        for name in ("max_attempts", "requests_per_second", "requests_per_minute"):
+            _check_count(name, getattr(self, name))
         if isinstance(self.verify, str) and not Path(self.verify).exists():
             reason = f"there is no CA bundle at {self.verify!r}; give a path, true or false"
             raise MinutConfigurationError("verify", reason)
@@ -97,6 +100,13 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _check_count(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise MinutConfigurationError(name, "must be a whole number of at least 1")
+    if value < 1:
+        raise MinutConfigurationError(name, f"is {value}, must be at least 1")
 
 
 def _check_positive(name: str, value: object) -> None:

@@ -10,7 +10,7 @@ import functools
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -27,6 +27,12 @@ class SharedState(Protocol):
 
     def write(self, name: str, entry: bytes) -> None:
         """Put ``entry`` in the place of what was there."""
+
+    def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Replace the entry (empty if there is none) by what ``change`` makes of it, while nobody else can.
+
+        What ``change`` raises is raised, and the entry stays as it was.
+        """
 
     def lock(self, name: str, *, timeout: float) -> AbstractContextManager[bool]:
         """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
@@ -46,6 +52,11 @@ class MemoryState:
     def write(self, name: str, entry: bytes) -> None:
         """Put ``entry`` in the place of what was there."""
         self._entries[name] = entry
+
+    def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Replace the entry by what ``change`` makes of it, while nobody else can."""
+        with self._locks[name]:
+            self._entries[name] = change(self._entries.get(name, b""))
 
     @contextmanager
     def lock(self, name: str, *, timeout: float) -> Iterator[bool]:

@@ -17,6 +17,7 @@ import requests.auth
 import tenacity
 import urllib3.exceptions
 
+from airflow_provider_minut.api.budget import Budget
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_minut.api.reply import Reply, error_from_reply, parse_json
 from airflow_provider_minut.api.settings import ClientSettings
@@ -25,6 +26,7 @@ from airflow_provider_minut.exceptions import (
     MinutConnectionError,
     MinutError,
     MinutNotFoundError,
+    MinutRateLimitError,
     MinutResponseError,
     MinutStatusError,
 )
@@ -76,6 +78,7 @@ class _Call:
     form: Any
     auth: Auth
     repeatable: bool
+    queued: bool
     deadline: float  # on the monotonic clock
 
     def __str__(self) -> str:
@@ -94,11 +97,13 @@ class Transport:
     """Sends requests to one API over one kept-alive ``requests.Session``; threads may share it.
 
     :param settings: where to and how long.
+    :param budget: grants each attempt its turn.
     :param clock: the time, and the way to wait.
     """
 
-    def __init__(self, settings: ClientSettings, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, settings: ClientSettings, budget: Budget, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.settings = settings
+        self._budget = budget
         self.clock = clock
         self._session: requests.Session | None = None
         self._pid = 0
@@ -114,6 +119,7 @@ class Transport:
         json: Any = None,
         form: dict[str, str] | None = None,
         repeatable: bool | None = None,
+        queued: bool = True,
         max_attempts: int | None = None,
         deadline: float | None = None,
     ) -> Any:
@@ -126,6 +132,7 @@ class Transport:
         :param json: body to send as JSON.
         :param form: body to send form-encoded.
         :param repeatable: whether repeating is safe; by default what RFC 9110 says of the method.
+        :param queued: whether to wait for a turn in the budget. Not the token request: all wait for it.
         :param max_attempts: fewer attempts than the settings allow.
         :param deadline: fewer seconds in all than the settings allow.
         :return: the parsed JSON; ``None`` for an empty body.
@@ -137,7 +144,7 @@ class Transport:
         if repeatable is None:
             repeatable = method in IDEMPOTENT_METHODS
         give_up = self.clock.monotonic() + (deadline or self.settings.deadline)
-        call = _Call(method, path, params, json, form, auth, repeatable, give_up)
+        call = _Call(method, path, params, json, form, auth, repeatable, queued, give_up)
         attempts = self._attempts(call, max_attempts or self.settings.max_attempts)
         try:
             return attempts(self._attempt, call)
@@ -147,6 +154,8 @@ class Transport:
             raise
         except _TransientError as transient:
             error, tried = transient.error, attempts.statistics["attempt_number"]
+            if isinstance(error, MinutRateLimitError) and error.retry_after:
+                self._budget.pause(error.retry_after)
             if tried > 1:
                 error.args = (f"{error} Gave up after {tried} attempts.",)
             raise error from None
@@ -169,7 +178,10 @@ class Transport:
 
         def announce(state: tenacity.RetryCallState) -> None:
             text = "%s Trying again in %.1f s (attempt %d of %d)."
-            log.warning(text, _failure(state), state.upcoming_sleep, state.attempt_number + 1, max_attempts)
+            error = _failure(state)
+            log.warning(text, error, state.upcoming_sleep, state.attempt_number + 1, max_attempts)
+            if isinstance(error, MinutRateLimitError):
+                self._budget.pause(state.upcoming_sleep)  # for all, not for this process alone
 
         return tenacity.Retrying(
             stop=hopeless,
@@ -203,6 +215,8 @@ class Transport:
 
     def _exchange(self, call: _Call) -> Reply:
         """Send one attempt and read its answer; every network error becomes one of ours."""
+        if call.queued:
+            self._budget.wait(str(call), deadline=call.deadline)
         session = self._own_session()
         request = requests.PreparedRequest()
         request.prepare(

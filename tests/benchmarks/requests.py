@@ -12,17 +12,25 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import statistics
+import tempfile
 import time
+from pathlib import Path
 
 import requests
 
+from airflow_provider_minut.api import budget
 from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.api.file_state import FileState
 from airflow_provider_minut.api.settings import ClientSettings
 
 ROUNDS, CALLS = 40, 50
 USER = b'{"user_id": "64aa0000000000000000a001", "fullname": "Alex", "email": "alex@minut.example"}'
 TOKEN = b'{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}'
+
+# The budget counts as many slots as at Minut's own limits, but no window is ever full.
+NO_LIMIT = {"requests_per_second": 120, "requests_per_minute": 120}
+budget.SECOND, budget.MINUTE = 0.0, 0.0
 
 
 class Answer(asyncio.Protocol):
@@ -58,10 +66,14 @@ def main() -> None:
     base_url = f"http://127.0.0.1:{ours.recv()}/v8"
     bare = requests.Session()
     headers = {"Authorization": "Bearer token"}
-    client = MinutClient(ClientCredentials("id", "secret"), ClientSettings(base_url=base_url))
+    credentials, settings = ClientCredentials("id", "secret"), ClientSettings(base_url=base_url, **NO_LIMIT)
+    folder = tempfile.TemporaryDirectory()
+    alone = MinutClient(credentials, settings)
+    shared = MinutClient(credentials, settings, state=FileState(Path(folder.name) / "state"))
     subjects = {
         "requests.Session": lambda: bare.get(f"{base_url}/users/me", headers=headers, timeout=30).json(),
-        "MinutClient.request": lambda: client.request("GET", "/users/me"),
+        "MinutClient.request, alone": lambda: alone.request("GET", "/users/me"),
+        "MinutClient.request, shared": lambda: shared.request("GET", "/users/me"),
     }
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for call in subjects.values():

@@ -24,7 +24,9 @@ fork = multiprocessing.get_context("fork")
 
 def ask(directory, base_url, times=1, pause=0.0):
     """Be a task: ask for the current user."""
-    settings = ClientSettings(base_url=base_url, max_attempts=2)
+    settings = ClientSettings(
+        base_url=base_url, max_attempts=2, requests_per_minute=1000, requests_per_second=1000
+    )
     with MinutClient(
         ClientCredentials(CLIENT_ID, CLIENT_SECRET), settings, state=FileState(directory)
     ) as client:

@@ -9,7 +9,9 @@ import pytest
 from werkzeug import Response
 
 from airflow_provider_minut.api.auth import BasicAuth
+from airflow_provider_minut.api.budget import Budget
 from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.shared_state import MemoryState
 from airflow_provider_minut.api.transport import MAX_BODY_BYTES, Auth, Transport
 from airflow_provider_minut.exceptions import (
     MinutAuthenticationError,
@@ -28,9 +30,15 @@ from tests.conftest import CLIENT_SECRET
 @pytest.fixture
 def transport(httpserver, clock):
     settings = ClientSettings(base_url=httpserver.url_for("/v8"), timeout=5.0)
-    transport = Transport(settings, clock=clock)
+    transport = make_transport(settings, clock=clock)
     yield transport
     transport.close()
+
+
+def make_transport(settings, clock):
+    limits = {"per_second": 10**6, "per_minute": 10**6}
+    budget = Budget(MemoryState(), settings.base_url, "id", **limits, clock=clock)
+    return Transport(settings, budget, clock=clock)
 
 
 class NoAuth(Auth):
@@ -95,7 +103,7 @@ class RawServer:
 
 
 def raw_transport(server, clock, **settings):
-    return Transport(ClientSettings(base_url=server.base_url, timeout=5.0, **settings), clock=clock)
+    return make_transport(ClientSettings(base_url=server.base_url, timeout=5.0, **settings), clock=clock)
 
 
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}'
@@ -126,7 +134,7 @@ def test_connection_is_kept_alive_between_requests(clock):
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     settings = ClientSettings(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v8", timeout=5.0)
-    transport = Transport(settings, clock=clock)
+    transport = make_transport(settings, clock=clock)
     assert [get(transport) for _ in range(3)] == [{"a": 1}] * 3
     thread.join(5)
     listener.close()
@@ -159,7 +167,7 @@ def test_post_is_retried_when_nothing_was_sent(clock):
         port = closed.getsockname()[1]
     settings = ClientSettings(base_url=f"http://127.0.0.1:{port}/v8", max_attempts=3)
     with pytest.raises(MinutConnectionError, match=r"connection refused\. Gave up after 3 attempts"):
-        get(Transport(settings, clock=clock), method="POST")
+        get(make_transport(settings, clock=clock), method="POST")
     assert len(clock.slept) == 2
 
 
@@ -306,7 +314,7 @@ def test_body_that_drips_for_ever_is_given_up(clock):
     thread = threading.Thread(target=drip, daemon=True)
     thread.start()
     settings = ClientSettings(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}/v8", max_attempts=1)
-    transport = Transport(settings, clock=clock)
+    transport = make_transport(settings, clock=clock)
     with pytest.raises(MinutConnectionError, match="not all of it, came within 30 s"):
         get(transport)
     transport.close()
@@ -317,7 +325,9 @@ def test_body_that_drips_for_ever_is_given_up(clock):
 def test_silent_server_runs_into_the_timeout(clock):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         base_url = f"http://127.0.0.1:{silent.getsockname()[1]}/v8"
-        transport = Transport(ClientSettings(base_url=base_url, timeout=0.1, max_attempts=1), clock=clock)
+        transport = make_transport(
+            ClientSettings(base_url=base_url, timeout=0.1, max_attempts=1), clock=clock
+        )
         with pytest.raises(MinutConnectionError, match=r"came within 0\.1 s"):
             get(transport)
 
@@ -366,7 +376,7 @@ def test_backoff_grows_and_is_bounded(httpserver, clock, monkeypatch):
     serve(httpserver, status(502))
     settings = ClientSettings(base_url=httpserver.url_for("/v8"), max_attempts=8)
     with pytest.raises(MinutServerError):
-        get(Transport(settings, clock=clock))
+        get(make_transport(settings, clock=clock))
     assert clock.slept == [2, 4, 8, 16, 30, 30, 30]
 
 
@@ -375,7 +385,7 @@ def test_no_attempt_begins_after_the_deadline(httpserver, clock, monkeypatch):
     asked = serve(httpserver, status(502))
     settings = ClientSettings(base_url=httpserver.url_for("/v8"), max_attempts=100, deadline=10.0)
     with pytest.raises(MinutServerError):
-        get(Transport(settings, clock=clock))
+        get(make_transport(settings, clock=clock))
     assert (clock.slept, len(asked)) == ([2, 4], 3)
 
 
@@ -427,7 +437,7 @@ def test_unreachable_proxy_is_named_without_its_password(clock):
         max_attempts=1,
     )
     with pytest.raises(MinutConnectionError, match="the proxy refused, or cannot be reached") as caught:
-        get(Transport(settings, clock=clock))
+        get(make_transport(settings, clock=clock))
     assert "hunter22" not in str(caught.value)
 
 

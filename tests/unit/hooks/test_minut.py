@@ -182,6 +182,8 @@ def test_both_forms_tell_the_same_story(monkeypatch):
     assert {name: type(field).__name__ for name, field in form.items()} == {
         "timeout": "IntegerField",
         "max_attempts": "IntegerField",
+        "requests_per_second": "IntegerField",
+        "requests_per_minute": "IntegerField",
         "verify": "StringField",
         "proxies": "PasswordField",
     }
