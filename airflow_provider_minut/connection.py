@@ -62,11 +62,7 @@ def _base_url(host: str, port: int | None, path: str) -> str:
     ``https://api.minut.com/v8`` may arrive whole in the host, or as host and schema (the path of a
     connection URI). A host without a path gets the API version that this package is made for.
     """
-    url = host.strip()
-    if not url:
-        if port or path:
-            raise MinutConfigurationError("base_url", "is missing, but a port or schema is given")
-        return DEFAULT_BASE_URL
+    url = host.strip() or DEFAULT_BASE_URL
     if "://" not in url:
         url = f"https://{url}"
     try:

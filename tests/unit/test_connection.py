@@ -28,6 +28,7 @@ def settings(extra=None, **fields):
     [
         ({}, "https://api.minut.com/v8"),
         ({"host": ""}, "https://api.minut.com/v8"),
+        ({"port": 443}, "https://api.minut.com/v8"),
         ({"host": "https://api.minut.com/v8/"}, "https://api.minut.com/v8"),
         ({"host": "api.minut.com"}, "https://api.minut.com/v8"),
         ({"host": "https://api.minut.com", "schema": "v9"}, "https://api.minut.com/v9"),
@@ -69,7 +70,7 @@ def test_base_url_is_put_together(fields, base_url):
         ({"host": "https://x/v8?a=1"}, "the field API base URL (host): must not have a query"),
         ({"host": "https://x:8443/v8", "port": 443}, "the field API base URL (host): names another port"),
         ({"host": "https://x/v8", "schema": "v9"}, "the field API base URL (host): has a path already"),
-        ({"port": 8443}, "the field API base URL (host): is missing, but a port"),
+        ({"schema": "v9"}, "the field API base URL (host): has a path already"),
         ({"extra": "{"}, "the field Extra: is not JSON"),
         ({"extra": "[1]"}, "the field Extra: must be a JSON object"),
         ({"extra": {"timeout": -1}}, "the extra 'timeout': is -1.0, must be more than 0 seconds"),
