@@ -2,9 +2,10 @@
 
 The life of a token has three parts::
 
-    issued ──────────── fresh ───────────┬───── due ─────┬─ spent ─┤ expires
-                    use it               │ use it; one   │ wait for the one
-                                         │ renews behind │ that renews
+    issued ─────────── fresh ───────────┬────── due ─────┬─── spent ──┤ expires
+                       use it           │ use it; one    │ wait for   │
+                                        │ renews it      │ the one    │
+                                        │ meanwhile      │ that renews│
 
 *Due* begins ``min(10 % of the lifetime, 5 min)`` before the end, less a little jitter so that not
 everybody starts at once; *spent* begins ``min(5 %, 30 s)`` before it, because servers reject tokens

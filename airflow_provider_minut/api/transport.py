@@ -6,6 +6,7 @@ import logging
 import os
 import random
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -106,7 +107,8 @@ class Transport:
         self._budget = budget
         self.clock = clock
         self._session: requests.Session | None = None
-        self._pid = 0
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
         self._environment: dict[str, Any] = {}
 
     def request(
@@ -272,24 +274,30 @@ class Transport:
 
     def _own_session(self) -> requests.Session:
         """Return this process' session: connections must not cross a fork."""
-        session = self._session
-        if session is None or self._pid != os.getpid():
-            session = requests.Session()
-            session.headers["User-Agent"] = USER_AGENT
-            session.headers["Accept"] = "application/json"
-            adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
-            session.mount("https://", adapter)
-            session.mount("http://", adapter)
-            # What is on this machine is not reached through a proxy.
-            session.trust_env = not (self.settings.is_loopback and self.settings.proxies is None)
-            proxies = dict(self.settings.proxies or {})
-            verify = self.settings.verify
-            # Read once: proxy and CA variables do not change in a process, and looking them up costs
-            # a fifth of a call on loopback.
-            self._environment = dict(
-                session.merge_environment_settings(self.settings.base_url, proxies, True, verify, None)
-            )
-            self._pid, self._session = os.getpid(), session
+        if self._pid != os.getpid():
+            self._lock = threading.Lock()  # the parent's may be held by a thread that is not here
+            self._session, self._pid = None, os.getpid()
+        with self._lock:  # threads that begin together get the same one
+            if self._session is None:
+                self._session = self._new_session()
+            return self._session
+
+    def _new_session(self) -> requests.Session:
+        session = requests.Session()
+        session.headers["User-Agent"] = USER_AGENT
+        session.headers["Accept"] = "application/json"
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
+        session.mount("https://", adapter)
+        session.mount("http://", adapter)
+        # What is on this machine is not reached through a proxy.
+        session.trust_env = not (self.settings.is_loopback and self.settings.proxies is None)
+        proxies = dict(self.settings.proxies or {})
+        verify = self.settings.verify
+        # Read once: proxy and CA variables do not change in a process, and looking them up costs
+        # a fifth of a call on loopback.
+        self._environment = dict(
+            session.merge_environment_settings(self.settings.base_url, proxies, True, verify, None)
+        )
         return session
 
 

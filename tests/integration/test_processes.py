@@ -100,13 +100,13 @@ def test_killed_renewer_is_replaced_within_seconds(api, tmp_path):
 
 
 def test_short_tokens_are_renewed_by_one_and_used_by_all(api, tmp_path):
-    api.lifetime = 2.0
-    processes = [start(tmp_path / "state", api.base_url, 80, 0.05) for _ in range(4)]
+    api.lifetime = 6.0
+    processes = [start(tmp_path / "state", api.base_url, 80, 0.1) for _ in range(4)]
     for process in processes:
         process.join(60)
     assert {process.exitcode for process in processes} == {0}
     assert api.refused == 0
-    assert 2 <= len(api.tokens) <= 5
+    assert 2 <= len(api.tokens) <= 3
 
 
 def test_herd_of_401s_leads_to_one_new_token(api, tmp_path):

@@ -45,6 +45,7 @@ def test_token_that_expires_is_replaced(minut_sandbox):
     minut_sandbox.set_token_lifetime(0.2)
     hook = MinutHook()
     first = hook.get_access_token()
+    minut_sandbox.set_token_lifetime(3600)
     time.sleep(0.2)
     assert hook.get_access_token() != first
     hook.get_current_user()
