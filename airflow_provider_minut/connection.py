@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -49,7 +50,9 @@ def read_connection(
     try:
         settings = _settings(_extra(conn_id, extra))
         settings["base_url"] = _base_url(host or "", port or None, schema or "")
-        return ClientCredentials(login or "", password or ""), ClientSettings(**{**settings, **overrides})
+        credentials = ClientCredentials(login or "", password or "")
+        # What is overridden is checked all the same: a connection test must not pass where a task fails.
+        return credentials, replace(ClientSettings(**settings), **overrides)
     except MinutConfigurationError as error:
         extra_key = f"the extra {error.field!r}" if error.field in EXTRA_KEYS else error.field
         where = f"Connection {conn_id!r}, {_FIELDS.get(error.field, extra_key)}"
