@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
+import math
 import os
-import socket
+import shlex
+import signal
 import sys
 import textwrap
+from types import FrameType
 
 from airflow_provider_minut.sandbox.choices import SANDBOX_CHOICES
 
@@ -17,11 +19,11 @@ SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    args = _parser().parse_args(argv)
+    args = _arguments(argv)
     try:
         import uvicorn
 
-        from airflow_provider_minut.sandbox.running import LOOPBACK, connection_json, server_config
+        from airflow_provider_minut.sandbox.running import LOOPBACK, connection_json, listen, server_config
         from airflow_provider_minut.sandbox.server import BASE_PATH
         from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
     except ImportError:
@@ -34,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         **{name: value for name, value in known.items() if value},
     )
     try:
-        listener = socket.create_server((LOOPBACK, args.port))
+        listener = listen(args.port)
     except OSError as error:
         reason = f"Port {args.port} cannot be used ({os.strerror(error.errno or 0)})"
         print(f"{reason}; choose another with --port.", file=sys.stderr)
@@ -42,16 +44,33 @@ def main(argv: list[str] | None = None) -> int:
     origin = f"http://{LOOPBACK}:{listener.getsockname()[1]}"
     connection = connection_json(origin + BASE_PATH, config.client_id, config.client_secret)
     limits = "as documented" if config.rate_limit else "off"
+    server = uvicorn.Server(server_config(SandboxState(config)))
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # From before the greeting until after the shutdown, at whose end uvicorn raises the signal again.
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
     print(
         f"Minut sandbox at {origin}{BASE_PATH} "
         f"(tokens live {config.token_lifetime:g} s, rate limit {limits}). Point Airflow at it with\n\n"
-        f"  export AIRFLOW_CONN_MINUT_DEFAULT='{connection}'\n\n"
+        f"  export AIRFLOW_CONN_MINUT_DEFAULT={shlex.quote(connection)}\n\n"
         f"See what it was asked with  curl {origin}/_sandbox/stats\nCtrl-C stops it.",
         flush=True,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after a clean shutdown
-        uvicorn.Server(server_config(SandboxState(config))).run(sockets=[listener])
+    server.run(sockets=[listener])
     return 0
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if not 0 <= args.port <= 65_535:
+        parser.error(f"argument --port: not from 0 to 65535: {args.port}")
+    if not 0 < args.token_lifetime < math.inf:  # no number (nan) is not in between either
+        parser.error(f"argument --token-lifetime: not a number of seconds above 0: {args.token_lifetime}")
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

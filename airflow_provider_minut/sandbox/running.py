@@ -66,7 +66,7 @@ class Sandbox:
         self._state.token_lifetime = seconds
 
     def __enter__(self) -> Self:
-        self._socket = socket.create_server((LOOPBACK, 0))
+        self._socket = listen(0)
         self.base_url = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}{BASE_PATH}"
         self._server = uvicorn.Server(server_config(self._state))
         serve = partial(self._server.run, sockets=[self._socket])
@@ -75,7 +75,8 @@ class Sandbox:
         give_up = time.monotonic() + START_TIMEOUT
         while not self._server.started:
             if time.monotonic() > give_up or not self._thread.is_alive():
-                text = f"The sandbox did not start within {START_TIMEOUT:g} s"
+                self._stop()
+                text = f"The sandbox did not start, or not within {START_TIMEOUT:g} s"
                 raise RuntimeError(text)
             time.sleep(0.01)
         return self
@@ -83,6 +84,9 @@ class Sandbox:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
         if self._server and self._thread and self._socket:
             self._server.should_exit = True
             # Kept-alive connections of clients that were not closed must not hold up the exit.
@@ -94,9 +98,23 @@ class Sandbox:
         return f"Sandbox({self.base_url or 'not running'})"
 
 
+def listen(port: int) -> socket.socket:
+    """Return a listening loopback socket; port 0 takes any free one.
+
+    :raises OSError: the port cannot be used.
+    """
+    listener = socket.create_server((LOOPBACK, port))
+    # asyncio sets TCP_NODELAY only where TCP is named as the protocol, which create_server does not do.
+    # Without it every request on a kept-alive connection takes 40 ms.
+    return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
+
+
 def server_config(state: SandboxState) -> uvicorn.Config:
     """Return how uvicorn serves a sandbox: quietly."""
-    return uvicorn.Config(create_app(state), log_level="warning", access_log=False, lifespan="off")
+    # uvicorn's own log_config goes through dictConfig, which closes every handler that the process has.
+    return uvicorn.Config(
+        create_app(state), log_config=None, log_level="warning", access_log=False, lifespan="off"
+    )
 
 
 def connection_json(base_url: str, client_id: str, client_secret: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from fastapi import FastAPI, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
@@ -18,7 +18,7 @@ from airflow_provider_minut.sandbox.state import SandboxState
 
 BASE_PATH = "/v8"
 TOKEN_PATH = f"{BASE_PATH}/oauth/token"
-MAX_FORM_BYTES = 65_536
+MAX_FORM_BYTES = 65_536  # a sandbox choice
 
 
 def create_app(state: SandboxState) -> FastAPI:
@@ -26,7 +26,9 @@ def create_app(state: SandboxState) -> FastAPI:
 
     :param state: what it knows; tests look at it.
     """
-    app = FastAPI(title="Minut sandbox", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Minut sandbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
 
     @app.middleware("http")
     async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -48,8 +50,9 @@ def _add_error_bodies(app: FastAPI) -> None:
         return _error_body(404, "not_found", "Not found")
 
     @app.exception_handler(405)
-    async def not_allowed(_request: Request, _error: Exception) -> Response:
-        return _error_body(405, "method_not_allowed", "Method not allowed")
+    async def not_allowed(_request: Request, error: HTTPException) -> Response:
+        # They name the methods that are allowed, as RFC 9110, 15.5.6 demands.
+        return _error_body(405, "method_not_allowed", "Method not allowed", error.headers)
 
     @app.exception_handler(RequestValidationError)
     async def not_valid(_request: Request, error: RequestValidationError) -> Response:
@@ -95,7 +98,7 @@ async def _admitted(
         return await call_next(request)
     scheme, _, value = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not state.is_valid(value):
-        challenge = 'Bearer error="invalid_token"'
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         return _error_body(401, "invalid_token", "The access token is invalid or has expired", challenge)
     delay = state.admit()
     if delay is None:
@@ -110,9 +113,10 @@ async def _token(state: SandboxState, request: Request) -> Response:
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
         return _oauth_error("invalid_request", "Content-Type must be application/x-www-form-urlencoded")
-    if int(request.headers.get("Content-Length") or 0) > MAX_FORM_BYTES:
+    body = await _limited_body(request)
+    if body is None:
         return _error_body(413, "payload_too_large", "Payload too large")
-    pairs = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
+    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
     form = dict(pairs)
     if len(form) != len(pairs):  # RFC 6749, 3.2
         return _oauth_error("invalid_request", "A parameter is repeated")
@@ -133,6 +137,16 @@ async def _token(state: SandboxState, request: Request) -> Response:
         "expires_in": int(lifetime) if lifetime == int(lifetime) else lifetime,
     }
     return JSONResponse(answer, headers={"Cache-Control": "no-store"})  # RFC 6749, 5.1
+
+
+async def _limited_body(request: Request) -> bytes | None:
+    """Return the body, or ``None`` if it is too long; a chunked one does not say so beforehand."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_FORM_BYTES:
+            return None
+    return bytes(body)
 
 
 def _basic(header: str) -> tuple[str, str] | None:
@@ -157,6 +171,5 @@ def _oauth_error(code: str, description: str, status: int = 400, challenge: str 
     return JSONResponse(body, status, {"WWW-Authenticate": challenge} if challenge else None)
 
 
-def _error_body(status: int, key: str, message: str, challenge: str | None = None) -> Response:
-    body = {"message": message, "status": status, "error_key": key}
-    return JSONResponse(body, status, {"WWW-Authenticate": challenge} if challenge else None)
+def _error_body(status: int, key: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse({"message": message, "status": status, "error_key": key}, status, headers)

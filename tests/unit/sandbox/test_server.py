@@ -81,6 +81,22 @@ def test_token_of_another_sandbox_is_refused(sandbox):
     assert ask_user(sandbox, f"Bearer {token}").status_code == 401
 
 
+def test_long_form_is_refused_even_if_it_does_not_say_how_long_it_is(sandbox):
+    chunks = (b"x" * 1_000 for _ in range(70))
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert ask_token(sandbox, form=chunks, headers=form).status_code == 413
+
+
+def test_other_method_is_told_which_is_allowed(sandbox):
+    assert ask_token(sandbox, method="GET").headers["Allow"] == "POST"
+
+
+def test_path_with_a_slash_at_its_end_is_another_path(sandbox):
+    header = {"Authorization": f"Bearer {ask_token(sandbox).json()['access_token']}"}
+    url = f"{sandbox.base_url}/users/me/"
+    assert requests.get(url, headers=header, timeout=5, allow_redirects=False).status_code == 404
+
+
 def test_unknown_path_and_bad_query_answer_as_json(sandbox):
     header = {"Authorization": f"Bearer {ask_token(sandbox).json()['access_token']}"}
     unknown = requests.get(f"{sandbox.base_url}/nothing", headers=header, timeout=5)
