@@ -223,16 +223,27 @@ class TokenProvider:
         give_up = self._clock.monotonic() + deadline
         while True:
             late = self._clock.monotonic() >= give_up
+            if token := self._found(oldest):
+                return token
             with self._shared.lock(timeout=LOOK_AGAIN) as mine:
-                entry = TokenEntry.load(self._shared.read(), self._clock)
-                for token in (self._token, entry.token):
-                    if token and self._is_usable(token) and token.issued_at >= oldest:
-                        self._token = token
-                        return token
-                if entry.refusal:
-                    raise MinutAuthenticationError(entry.refusal, status=401)
+                if token := self._found(oldest):  # made by the one who held the lock before
+                    return token
                 if mine or late:  # late: whoever renews hangs, so ask once and for this call alone
                     return self._request_token(deadline, None if mine else 1, share=mine)
+
+    def _found(self, oldest: float) -> Token | None:
+        """Return a usable token that this process or another one has."""
+        entry = TokenEntry.load(self._shared.read(), self._clock)
+        for token in (self._token, entry.token):
+            if token and self._is_usable(token) and token.issued_at >= oldest:
+                self._token = token
+                return token
+        if entry.refusal:
+            raise MinutAuthenticationError(entry.refusal, status=401)
+        return None
+
+    def _share(self, entry: TokenEntry) -> None:
+        self._shared.write(entry.dump(), lifetime=max(entry.ends_at - self._clock.time(), 1.0))
 
     def _is_usable(self, token: Token) -> bool:
         return token.value != self._dropped and token.state(self._clock) is not TokenState.SPENT
@@ -260,7 +271,7 @@ class TokenProvider:
                     pause = random.uniform(*BACKGROUND_PAUSE)  # noqa: S311 - spreads load
                     self._quiet_until = self._clock.monotonic() + pause
                     entry.retry_at = self._clock.time() + pause
-                    self._shared.write(entry.dump())
+                    self._share(entry)
                     text = "The access token could not be renewed yet; the present one is used on. %s"
                     log.warning(text, error)
 
@@ -286,10 +297,10 @@ class TokenProvider:
             if share:
                 entry = TokenEntry(self._token, refusal=str(refusal))
                 entry.retry_at = self._clock.time() + random.uniform(*REFUSAL_PAUSE)  # noqa: S311
-                self._shared.write(entry.dump())
+                self._share(entry)
             raise refusal from None
         self._token = token
         if share:
-            self._shared.write(TokenEntry(token).dump())
+            self._share(TokenEntry(token))
         log.info("Got an access token from Minut, valid for %.0f s.", token.lifetime)
         return token

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
+from airflow_provider_minut.api.shared_state import PROCESS_STATE, MemoryState
+from airflow_provider_minut.api.slots import UpdatedSlots
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def default_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"airflow-provider-minut-{os.geteuid()}"
 
 
-class FileState:
+class FileState(UpdatedSlots):
     """Shared by the processes of one user on one host. A cache: if it fails, the process goes on alone.
 
     Entries are written to a new file and renamed, so that nobody ever reads half of one (updates, which
@@ -49,7 +50,7 @@ class FileState:
     :param fallback: what takes over while the directory cannot be used.
     """
 
-    def __init__(self, directory: Path, *, fallback: SharedState = PROCESS_STATE) -> None:
+    def __init__(self, directory: Path, *, fallback: MemoryState = PROCESS_STATE) -> None:
         self._directory = directory
         self._fallback = fallback
         self._failed_at = -PAUSE_AFTER_FAILURE
@@ -66,9 +67,9 @@ class FileState:
                 self._give_up(error)
         return self._fallback.read(name)
 
-    def write(self, name: str, entry: bytes) -> None:
+    def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
         """Put ``entry`` in the place of what was there, all of it or nothing."""
-        self._fallback.write(name, entry)
+        self._fallback.write(name, entry, lifetime=lifetime)
         if not self._is_usable():
             return
         try:

@@ -10,12 +10,13 @@ import functools
 import os
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from airflow_provider_minut.api.slots import Rate, Slots, UpdatedSlots
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 
@@ -25,20 +26,28 @@ class SharedState(Protocol):
     def read(self, name: str) -> bytes | None:
         """Return the entry, or ``None`` if there is none."""
 
-    def write(self, name: str, entry: bytes) -> None:
-        """Put ``entry`` in the place of what was there."""
-
-    def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
-        """Replace the entry (empty if there is none) by what ``change`` makes of it, while nobody else can.
-
-        What ``change`` raises is raised, and the entry stays as it was.
-        """
+    def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
+        """Put ``entry`` in the place of what was there; after ``lifetime`` seconds nobody needs it."""
 
     def lock(self, name: str, *, timeout: float) -> AbstractContextManager[bool]:
         """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
 
+    def take_slot(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
+        """Take the next free slot in the log ``name``; return the seconds until it.
 
-class MemoryState:
+        :param rates: all of them are kept.
+        :param now: seconds since the epoch, for a place without a clock of its own.
+        :param within: if the slot is more seconds away, it is not taken.
+        """
+
+    def pause(self, name: str, seconds: float, *, now: float) -> None:
+        """Let nobody take a slot in the log ``name`` that is less than ``seconds`` away."""
+
+    def slots(self, name: str, *, now: float) -> Slots:
+        """Return what is in the log ``name``."""
+
+
+class MemoryState(UpdatedSlots):
     """Shared by the threads of one process."""
 
     def __init__(self) -> None:
@@ -49,7 +58,7 @@ class MemoryState:
         """Return the entry, or ``None`` if there is none."""
         return self._entries.get(name)
 
-    def write(self, name: str, entry: bytes) -> None:
+    def write(self, name: str, entry: bytes, *, lifetime: float) -> None:  # noqa: ARG002 - ends with us
         """Put ``entry`` in the place of what was there."""
         self._entries[name] = entry
 
@@ -82,9 +91,10 @@ os.register_at_fork(after_in_child=PROCESS_STATE.forget_locks)
 def open_shared_state(place: str) -> SharedState:
     """Return the shared state at ``place``; in one process always the same one.
 
-    :param place: ``memory``, ``file`` (a directory of this user's below the temporary directory), or
-        ``file:///path/of/a/directory``.
-    :raises MinutConfigurationError: if it is anything else.
+    :param place: ``memory``, ``file`` (a directory of this user's below the temporary directory),
+        ``file:///path/of/a/directory``, or the URL of a Redis (``redis://``, ``rediss://``).
+    :raises MinutConfigurationError: if it is anything else. The text does not repeat it, since a URL
+        may hold a password.
     """
     from airflow_provider_minut.api.file_state import FileState, default_directory
 
@@ -95,4 +105,16 @@ def open_shared_state(place: str) -> SharedState:
     parts = urlsplit(place)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return FileState(Path(unquote(parts.path)))
-    raise MinutConfigurationError("shared_state", "must be memory, file, or file:///path/of/a/directory")
+    if parts.scheme in {"redis", "rediss"}:
+        return _open_redis(place, FileState(default_directory()))
+    reason = "must be memory, file, file:///path/of/a/directory, or redis://host:port/database"
+    raise MinutConfigurationError("shared_state", reason)
+
+
+def _open_redis(url: str, fallback: SharedState) -> SharedState:
+    try:
+        from airflow_provider_minut.api.redis_state import RedisState
+    except ImportError:
+        reason = "needs the redis library: pip install 'airflow-provider-minut[redis]'"
+        raise MinutConfigurationError("shared_state", reason) from None
+    return RedisState(url, fallback=fallback)

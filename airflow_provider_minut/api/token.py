@@ -137,6 +137,11 @@ class TokenEntry:
         self.refusal = refusal
         self.retry_at = retry_at
 
+    @property
+    def ends_at(self) -> float:
+        """Seconds since the epoch after which nothing in it is of use."""
+        return max(self.retry_at, self.token.expires_at if self.token else 0.0)
+
     def dump(self) -> bytes:
         """Return the entry as bytes."""
         data: dict[str, Any] = {"v": ENTRY_VERSION, "refusal": self.refusal, "retry_at": self.retry_at}

@@ -49,9 +49,9 @@ class Vault:
             log.debug("A shared entry cannot be opened; it is replaced.")
             return None
 
-    def write(self, entry: bytes) -> None:
-        """Put ``entry`` in the place of what was there."""
-        self._state.write(self.name, self._fernet.encrypt(entry))
+    def write(self, entry: bytes, *, lifetime: float) -> None:
+        """Put ``entry`` in the place of what was there; after ``lifetime`` seconds nobody needs it."""
+        self._state.write(self.name, self._fernet.encrypt(entry), lifetime=lifetime)
 
     def lock(self, *, timeout: float) -> AbstractContextManager[bool]:
         """Hold the entry's lock; gives whether it was had within ``timeout`` seconds."""

@@ -395,7 +395,7 @@ def test_token_reply_that_is_no_json_is_a_response_error(make_client, httpserver
 def test_broken_foreign_old_or_future_entry_is_replaced(make_client, token_endpoint, entry):
     state = MemoryState()
     client = make_client(state=state)
-    client._tokens._shared.write(entry)
+    client._tokens._shared.write(entry, lifetime=60)
     assert client.get_access_token() == "token-1"
     assert make_client(state=state).get_access_token() == "token-1"
     assert len(token_endpoint) == 1

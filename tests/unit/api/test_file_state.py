@@ -28,7 +28,7 @@ def state(directory):
 
 
 def test_entry_is_read_by_another_process_object(state, directory):
-    state.write("name", b"entry")
+    state.write("name", b"entry", lifetime=60)
     assert FileState(directory).read("name") == b"entry"
     assert FileState(directory).read("other") is None
 
@@ -38,7 +38,7 @@ def test_directory_and_files_are_private_whatever_the_umask(state, directory, um
     before = os.umask(umask)
     try:
         with state.lock("name", timeout=1):
-            state.write("name", b"entry")
+            state.write("name", b"entry", lifetime=60)
             modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in directory.iterdir()}
     finally:
         os.umask(before)
@@ -88,7 +88,7 @@ def plant_foreign_directory(directory, tmp_path):
 def test_directory_that_is_not_ours_alone_is_not_used(state, directory, tmp_path, caplog, plant, reason):
     plant(directory, tmp_path)
     for _ in range(2):
-        state.write("name", b"entry")
+        state.write("name", b"entry", lifetime=60)
         assert state.read("name") == b"entry"  # from memory
         with state.lock("name", timeout=1) as mine:
             assert mine
@@ -155,12 +155,12 @@ def test_damaged_entries_are_never_believed():
     """10,000 times random bytes, a cut, a flipped bit, or another client's entry."""
     state = MemoryState()
     vault = Vault(state, "https://x/v8", CLIENT_ID, CLIENT_SECRET)
-    vault.write(b'{"v": 1}')
+    vault.write(b'{"v": 1}', lifetime=60)
     good = state.read(vault.name)
     other = Vault(MemoryState(), "https://x/v8", CLIENT_ID, "another-secret")
     other.name = vault.name
     other._state = state
-    other.write(b"not yours")
+    other.write(b"not yours", lifetime=60)
     foreign = state.read(vault.name)
     chance = random.Random(7)
     for _ in range(2500):
@@ -169,9 +169,9 @@ def test_damaged_entries_are_never_believed():
         # The last characters of Base64 may carry no bits; any other flip must be noticed.
         flipped[position % (len(good) - 4)] ^= 1 << chance.randrange(7)
         for damaged in (chance.randbytes(chance.randrange(300)), good[:position], bytes(flipped), foreign):
-            state.write(vault.name, damaged)
+            state.write(vault.name, damaged, lifetime=60)
             assert vault.read() is None
-    state.write(vault.name, good)
+    state.write(vault.name, good, lifetime=60)
     assert vault.read() == b'{"v": 1}'
 
 
@@ -195,12 +195,12 @@ def test_names_differ_by_url_id_and_secret():
 
 
 def test_old_leftovers_are_removed_and_young_ones_kept(state, directory):
-    state.write("first", b"1")
+    state.write("first", b"1", lifetime=60)
     for name, age in (("old", 3 * 86_400), ("old.lock", 3 * 86_400), ("young", 3600)):
         (directory / name).write_bytes(b"")
         then = (directory / name).stat().st_mtime - age
         os.utime(directory / name, (then, then))
-    state.write("second", b"2")
+    state.write("second", b"2", lifetime=60)
     assert sorted(path.name for path in directory.iterdir()) == ["first", "second", "young"]
 
 
