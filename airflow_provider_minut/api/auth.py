@@ -7,8 +7,8 @@ The life of a token has three parts::
                                         │ renews it      │ the one    │
                                         │ meanwhile      │ that renews│
 
-*Due* begins ``min(10 % of the lifetime, 5 min)`` before the end, less a little jitter so that not
-everybody starts at once; *spent* begins ``min(5 %, 30 s)`` before it, because servers reject tokens
+*Due* begins ``min(8 % of the lifetime, 5 min)`` before the end, less a little jitter so that not
+everybody starts at once; *spent* begins ``min(3 %, 30 s)`` before it, because servers reject tokens
 shortly before they end.
 """
 
@@ -198,6 +198,10 @@ class TokenProvider:
             self._announced = token
         return token
 
+    def look(self) -> TokenEntry:
+        """Return what is shared now, without asking for anything."""
+        return TokenEntry.load(self._shared.read(), self._clock)
+
     def drop(self, token: Token) -> bool:
         """Forget a token that the API refused; return whether a new one may help.
 
@@ -233,7 +237,7 @@ class TokenProvider:
 
     def _found(self, oldest: float) -> Token | None:
         """Return a usable token that this process or another one has."""
-        entry = TokenEntry.load(self._shared.read(), self._clock)
+        entry = self.look()
         for token in (self._token, entry.token):
             if token and self._is_usable(token) and token.issued_at >= oldest:
                 self._token = token
@@ -257,7 +261,7 @@ class TokenProvider:
 
     def _renew(self) -> None:
         with self._shared.lock(timeout=0) as mine:
-            entry = TokenEntry.load(self._shared.read(), self._clock)
+            entry = self.look()
             token = entry.token
             if token and self._is_usable(token) and token.state(self._clock) is TokenState.FRESH:
                 self._token = token

@@ -116,7 +116,7 @@ def test_spent_token_is_never_used(make_client, token_endpoint, clock):
 
 
 @pytest.mark.parametrize(
-    ("life", "fresh_until", "due_until"), [(3600, 3299, 3569), (6, 5.39, 5.69), (60, 53.9, 56.9)]
+    ("life", "fresh_until", "due_until"), [(3600, 3299, 3569), (6, 5.51, 5.81), (60, 55.1, 58.1)]
 )
 def test_parts_of_life_scale_with_the_lifetime(make_client, httpserver, clock, life, fresh_until, due_until):
     asked = serve_token_replies(httpserver, (200, {**TOKEN, "expires_in": life}), (503, ""))
