@@ -54,7 +54,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 _SHARED_STATE = """\
 Where processes share access tokens, encrypted, and the request budget: ``memory`` (not at all), ``file``
-(a private directory of this user's below the temporary directory), or the URL of such a directory."""
+(a private directory of this user's below the temporary directory), the ``file://`` URL of such a directory,
+or the URL of a Redis for all workers of a cluster (``redis://``, ``rediss://``; extra ``redis``)."""
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -87,7 +88,8 @@ def get_provider_info() -> dict[str, Any]:
                         "description": _SHARED_STATE,
                         "version_added": "0.1.0",
                         "type": "string",
-                        "example": "file:///var/lib/airflow/minut",
+                        "sensitive": True,  # a URL may hold a password
+                        "example": "redis://redis.example.com:6379/1",
                         "default": "file",
                     },
                 },

@@ -92,8 +92,8 @@ class Budget:
         """Return how much is used."""
         slots = self._state.slots(self._name, now=self._clock.time())
         return BudgetStatus(
-            per_second=self._rates[0].count,
-            per_minute=self._rates[1].count,
+            per_second=self._rates[0].limit,
+            per_minute=self._rates[1].limit,
             last_second=sum(-1 < ahead <= 0 for ahead in slots.ahead),
             last_minute=sum(-60 < ahead <= 0 for ahead in slots.ahead),
             waiting=sum(ahead > 0 for ahead in slots.ahead),
@@ -110,4 +110,4 @@ class Budget:
         return seconds
 
     def _limits(self) -> str:
-        return f"{self._rates[1].count} requests a minute are shared by all that use this client"
+        return f"{self._rates[1].limit} requests a minute are shared by all that use this client"

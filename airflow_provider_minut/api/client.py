@@ -3,20 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
 from airflow_provider_minut.api.auth import BearerAuth, ClientCredentials, TokenProvider
-from airflow_provider_minut.api.budget import Budget
+from airflow_provider_minut.api.budget import Budget, BudgetStatus
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
+from airflow_provider_minut.api.token import TokenState
 from airflow_provider_minut.api.transport import Transport
 from airflow_provider_minut.exceptions import MinutResponseError
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
 PROOF_MAX_AGE = 60.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClientStatus:
+    """What is shared for a client now, without any secret.
+
+    :param base_url: the API.
+    :param shared_in: where token and budget are shared, for people.
+    :param token_state: ``None`` if there is no token.
+    :param token_ends_at: seconds since the epoch, 0 without a token.
+    :param refusal: why the credentials were refused a moment ago; empty if they were not.
+    :param budget: what is used of the request budget.
+    """
+
+    base_url: str
+    shared_in: str
+    token_state: TokenState | None
+    token_ends_at: float
+    refusal: str
+    budget: BudgetStatus
 
 
 class MinutClient:
@@ -39,7 +61,8 @@ class MinutClient:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         settings = settings or ClientSettings()
-        budget = Budget(
+        self._clock, self._state = clock, state
+        self._budget = Budget(
             state,
             settings.base_url,
             credentials.client_id,
@@ -47,7 +70,7 @@ class MinutClient:
             per_minute=settings.requests_per_minute,
             clock=clock,
         )
-        self._transport = Transport(settings, budget, clock=clock)
+        self._transport = Transport(settings, self._budget, clock=clock)
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
     def request(
@@ -95,6 +118,18 @@ class MinutClient:
         """
         self._tokens.get(max_age=PROOF_MAX_AGE)
         return self.get_current_user()
+
+    def status(self) -> ClientStatus:
+        """Return what is shared for this client now. This asks Minut nothing."""
+        entry = self._tokens.look()
+        return ClientStatus(
+            base_url=self._transport.settings.base_url,
+            shared_in=str(self._state),
+            token_state=entry.token.state(self._clock) if entry.token else None,
+            token_ends_at=entry.token.expires_at if entry.token else 0.0,
+            refusal=entry.refusal,
+            budget=self._budget.status(),
+        )
 
     def close(self) -> None:
         """Close the kept-alive connections."""

@@ -56,6 +56,9 @@ class FileState(UpdatedSlots):
         self._failed_at = -PAUSE_AFTER_FAILURE
         self._warned = False
 
+    def __str__(self) -> str:
+        return f"the directory {self._directory}"
+
     def read(self, name: str) -> bytes | None:
         """Return the entry, or ``None`` if there is none."""
         if self._is_usable():

@@ -23,6 +23,9 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 class SharedState(Protocol):
     """Entries and locks that everybody who opens the same place shares."""
 
+    def __str__(self) -> str:
+        """Say where it is, for people, without a password."""
+
     def read(self, name: str) -> bytes | None:
         """Return the entry, or ``None`` if there is none."""
 
@@ -54,11 +57,14 @@ class MemoryState(UpdatedSlots):
         self._entries: dict[str, bytes] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
+    def __str__(self) -> str:
+        return "the memory of each process"
+
     def read(self, name: str) -> bytes | None:
         """Return the entry, or ``None`` if there is none."""
         return self._entries.get(name)
 
-    def write(self, name: str, entry: bytes, *, lifetime: float) -> None:  # noqa: ARG002 - ends with us
+    def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
         """Put ``entry`` in the place of what was there."""
         self._entries[name] = entry
 

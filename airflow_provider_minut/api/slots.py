@@ -21,9 +21,9 @@ HORIZON = 2_400.0
 
 
 class Rate(NamedTuple):
-    """At most ``count`` requests in any ``window`` seconds."""
+    """At most ``limit`` requests in any ``window`` seconds."""
 
-    count: int
+    limit: int
     window: float
 
 
@@ -43,7 +43,7 @@ class UpdatedSlots:
     """The log as a state keeps it that can update an entry while nobody else does."""
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
-        """Replace the entry (empty if there is none) by what ``change`` makes of it, while nobody else can."""
+        """Replace the entry (empty if there is none) by what ``change`` makes of it, under a lock."""
         raise NotImplementedError
 
     def read(self, name: str) -> bytes | None:
@@ -51,7 +51,7 @@ class UpdatedSlots:
         raise NotImplementedError
 
     def take_slot(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
-        """Take the next free slot; return the seconds until it. If they are more than ``within``, none is taken."""
+        """Take the next free slot, unless it is over ``within`` seconds away; return the seconds."""
         microseconds = 0
 
         def change(stored: bytes) -> bytes:
@@ -59,14 +59,14 @@ class UpdatedSlots:
             at = int(now * MICROSECONDS)
             pause_until, slots = _load(stored, at)
             slot = max(at, pause_until, *slots[-1:])
-            for count, window in rates:
-                if len(slots) >= count:
-                    slot = max(slot, slots[-count] + int(window * MICROSECONDS))
+            for limit, window in rates:
+                if len(slots) >= limit:
+                    slot = max(slot, slots[-limit] + int(window * MICROSECONDS))
             microseconds = slot - at
             if microseconds > within * MICROSECONDS:
                 return stored
             slots.append(slot)
-            return _dump(pause_until, slots[-max(count for count, _ in rates) :])
+            return _dump(pause_until, slots[-max(rate.limit for rate in rates) :])
 
         self.update(name, change)
         return microseconds / MICROSECONDS

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import User
 
-# The Test button blocks a thread of the API server, so it asks once and not for long.
+# The Test button blocks a thread of the API server, and minut-status a person: ask once, not for long.
 TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
 
 
@@ -82,6 +82,15 @@ class MinutHook(BaseHook):
         """
         return self.get_conn().get_current_user()
 
+    def open_client(self, overrides: dict[str, Any]) -> MinutClient:
+        """Return a new client for the connection, some of whose settings are overridden.
+
+        :param overrides: of :class:`~airflow_provider_minut.api.settings.ClientSettings`.
+        :raises MinutConfigurationError: if the connection is not usable; the error names the field.
+        :raises AirflowNotFoundException: if there is no such connection.
+        """
+        return self._build_client(self.get_connection(self.minut_conn_id), overrides)
+
     def test_connection(self) -> tuple[bool, str]:
         """Try the credentials, for Airflow's Test button and ``airflow connections test``.
 
@@ -91,8 +100,7 @@ class MinutHook(BaseHook):
         from airflow_provider_minut.exceptions import MinutError
 
         try:
-            connection = self.get_connection(self.minut_conn_id)
-            with self._build_client(connection, TEST_SETTINGS) as client:
+            with self.open_client(TEST_SETTINGS) as client:
                 user = client.validate_credentials()
         except MinutError as error:
             return False, str(error)

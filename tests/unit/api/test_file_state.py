@@ -212,9 +212,9 @@ def test_places_have_names(tmp_path, monkeypatch):
     assert default_directory() == tmp_path / f"airflow-provider-minut-{os.geteuid()}"
 
 
-@pytest.mark.parametrize("place", ["", "disk", "file://relative/path", "redis://localhost", "FILE"])
+@pytest.mark.parametrize("place", ["", "disk", "file://relative/path", "http://localhost", "FILE"])
 def test_unknown_place_is_an_error_that_says_what_is_accepted(place):
-    with pytest.raises(MinutConfigurationError, match="shared_state: must be memory, file, or file:///path"):
+    with pytest.raises(MinutConfigurationError, match="shared_state: must be memory, file, file:///path"):
         open_shared_state(place)
 
 

@@ -87,7 +87,7 @@ def test_connection_test_proves_the_credentials_and_not_an_old_token(minut_sandb
     minut_sandbox.rotate_secret()
     tokens = hook.get_conn()._tokens
     tokens._token.issued_at -= 120
-    tokens._shared.write(TokenEntry(tokens._token).dump())
+    tokens._shared.write(TokenEntry(tokens._token).dump(), lifetime=60)
     assert hook.test_connection()[0] is False
 
 

@@ -1,0 +1,202 @@
+"""A real Redis: one token and one budget for a cluster, and no task that fails because of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import multiprocessing
+import os
+import random
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from airflow_provider_minut.api import redis_state
+from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.api.redis_state import LEASE, RedisState
+from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.shared_state import MemoryState, open_shared_state
+from airflow_provider_minut.api.slots import Rate
+from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRateLimitError
+from airflow_provider_minut.sandbox.running import Sandbox
+
+fork = multiprocessing.get_context("fork")
+RATES = [Rate(20, 1.25), Rate(120, 60.25)]
+
+
+@pytest.fixture
+def sandbox():
+    with Sandbox() as running:
+        yield running
+
+
+@pytest.fixture
+def state(redis_server):
+    return RedisState(redis_server.url, fallback=MemoryState())
+
+
+def client_of(sandbox, state, **settings):
+    credentials = ClientCredentials(sandbox.client_id, sandbox.client_secret)
+    return MinutClient(credentials, ClientSettings(base_url=sandbox.base_url, **settings), state=state)
+
+
+def test_processes_share_one_token_and_nothing_readable(sandbox, redis_server):
+    def task():
+        with client_of(sandbox, RedisState(redis_server.url, fallback=MemoryState())) as client:
+            client.get_current_user()
+
+    running = [fork.Process(target=task) for _ in range(16)]
+    for process in running:
+        process.start()
+    for process in running:
+        process.join(30)
+    assert [process.exitcode for process in running] == [0] * 16
+    assert sandbox.stats()["token_requests"] == 1
+    with client_of(sandbox, RedisState(redis_server.url, fallback=MemoryState())) as client:
+        token = client.get_access_token()
+    names = redis_server.admin.keys("*")
+    for name in names:
+        assert name.startswith(b"minut:")
+        assert redis_server.admin.pttl(name) > 0, "everything ends by itself"
+        raw = redis_server.admin.dump(name)
+        for secret in (token, sandbox.client_secret, sandbox.client_id):
+            assert secret.encode() not in raw + name
+
+
+def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
+    """Slots are granted ahead of time, so nobody has to wait to see what is granted."""
+    chance = random.Random(1)
+    for _ in range(5):
+        redis_server.admin.flushall()
+        rates = [Rate(chance.randrange(1, 8), 1.25), Rate(chance.randrange(8, 40), 60.25)]
+        granted, lock = [], threading.Lock()
+        state = RedisState(redis_server.url, fallback=MemoryState())
+
+        def take(within, state=state, rates=rates, granted=granted, lock=lock):
+            wait = state.take_slot("log", rates, now=0, within=within)
+            if wait <= within:
+                with lock:
+                    granted.append(time.time() + wait)
+
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(take, [chance.choice([0.5, 2000]) for _ in range(300)]))
+        granted.sort()
+        slack = 0.2  # between the server's clock reading and ours
+        for rate in rates:
+            for first, last in zip(granted, granted[rate.limit :], strict=False):
+                assert last - first >= rate.window - slack
+
+
+def test_slot_too_late_is_not_taken(state):
+    assert state.take_slot("log", [Rate(1, 60)], now=0, within=1) == 0
+    assert state.take_slot("log", [Rate(1, 60)], now=0, within=1) == pytest.approx(60, abs=0.5)
+    assert len(state.slots("log", now=0).ahead) == 1
+
+
+def test_pause_holds_up_every_worker_and_is_never_shortened(redis_server, state):
+    state.pause("log", 20, now=0)
+    state.pause("log", 5, now=0)
+    other = RedisState(redis_server.url, fallback=MemoryState())
+    assert other.take_slot("log", RATES, now=0, within=100) == pytest.approx(20, abs=0.5)
+    assert other.slots("log", now=0).paused == pytest.approx(20, abs=0.5)
+
+
+def test_clocks_of_the_workers_do_not_matter(state):
+    for now in (0, 4e9, 1e9):
+        assert state.take_slot("log", [Rate(3, 60)], now=now, within=1) == 0
+    assert state.take_slot("log", [Rate(3, 60)], now=9e9, within=1) > 59
+
+
+def test_forgotten_script_is_loaded_again(redis_server, state):
+    state.take_slot("log", RATES, now=0, within=1)
+    redis_server.admin.script_flush()
+    state.take_slot("log", RATES, now=0, within=1)
+    assert len(state.slots("log", now=0).ahead) == 2
+
+
+def test_damaged_and_future_logs_start_anew(redis_server, state):
+    for damage in (b"x", str((time.time() + 86_400) * 1e6)):
+        redis_server.admin.delete("minut:{log}:slots")
+        redis_server.admin.rpush("minut:{log}:slots", damage)
+        assert state.take_slot("log", RATES, now=0, within=1) == 0
+        assert len(state.slots("log", now=0).ahead) == 1
+
+
+def test_lock_excludes_threads_and_is_kept_beyond_its_lease(redis_server, state, monkeypatch):
+    monkeypatch.setattr(redis_state, "LEASE", 0.4)
+    other = RedisState(redis_server.url, fallback=MemoryState())
+    with state.lock("name", timeout=1) as mine, other.lock("name", timeout=1) as theirs:
+        assert (mine, theirs) == (True, False)
+    with other.lock("name", timeout=0) as theirs:
+        assert theirs
+    assert redis_server.admin.keys("*") == []
+
+
+def test_lock_of_a_killed_process_is_free_after_its_lease(redis_server, state):
+    held = fork.Event()
+
+    def hold():
+        with RedisState(redis_server.url, fallback=MemoryState()).lock("name", timeout=1):
+            held.set()
+            time.sleep(60)
+
+    process = fork.Process(target=hold)
+    process.start()
+    assert held.wait(10)
+    os.kill(process.pid, signal.SIGKILL)
+    started = time.monotonic()
+    with state.lock("name", timeout=LEASE + 1) as mine:
+        assert mine
+    assert time.monotonic() - started <= LEASE + 0.5
+
+
+@pytest.mark.parametrize("fault", ["stop", "freeze", "fill", "ask_password"])
+def test_run_goes_on_without_redis_with_one_warning(sandbox, redis_server, caplog, fault):
+    """The token lives a second, so that the run cannot live on what it got from Redis."""
+    sandbox.set_token_lifetime(1)
+    caplog.set_level(logging.WARNING, logger="airflow_provider_minut")
+    state = RedisState(redis_server.url, fallback=MemoryState())
+    with client_of(sandbox, state) as client:
+        client.get_current_user()
+        getattr(redis_server, fault)()
+        if fault == "ask_password":  # the present connection is logged in for ever
+            redis_server.admin.client_kill_filter(_type="normal", skipme=True)
+        started = time.monotonic()
+        while time.monotonic() - started < 2.5:
+            client.get_current_user()
+            time.sleep(0.2)
+        elapsed = time.monotonic() - started
+    assert elapsed < 2.5 + 2 * redis_state.REDIS_TIMEOUT + 0.5
+    warnings = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
+    assert len(warnings) == 1
+    assert f"127.0.0.1:{redis_server.port}" in warnings[0]
+
+
+def test_redis_that_is_back_is_used_again(redis_server, state, monkeypatch):
+    monkeypatch.setattr(redis_state, "PAUSE_AFTER_FAILURE", 0.1)
+    redis_server.stop()
+    state.write("name", b"alone", lifetime=60)
+    assert state.read("name") == b"alone"
+    redis_server.start()
+    time.sleep(0.15)
+    state.write("name", b"together", lifetime=60)
+    assert redis_server.admin.get("minut:name") == b"together"
+
+
+def test_deadline_holds_with_redis_too(sandbox, state):
+    with client_of(sandbox, state, requests_per_minute=1, deadline=5) as client:
+        client.get_current_user()
+        with pytest.raises(MinutRateLimitError):
+            client.get_current_user()
+
+
+@pytest.mark.parametrize("url", ["redis://:s3cret@host:port/0", "redis://:s3cret@host/0?socket_timeout=x"])
+def test_bad_url_is_named_without_its_password(url):
+    with pytest.raises(MinutConfigurationError) as caught:
+        open_shared_state(url)
+    assert "shared_state" in str(caught.value)
+    assert "s3cret" not in json.dumps(str(caught.value))
