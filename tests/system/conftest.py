@@ -59,7 +59,7 @@ class Installation:
 def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("dist")
     # The wheel is built from the sdist, so that both are shown to be complete.
-    subprocess.run([_uv(), "build", "--quiet", "--out-dir", folder], cwd=ROOT, check=True)
+    subprocess.run([uv(), "build", "--quiet", "--out-dir", folder], cwd=ROOT, check=True)
     return next(folder.glob("*.whl"))
 
 
@@ -67,18 +67,14 @@ def wheel(tmp_path_factory):
 def installed(request, wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     venv = folder / "venv"
-    subprocess.run([_uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
-    install = [_uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python", f"{wheel}[sandbox]"]
+    subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
+    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python", f"{wheel}[sandbox]"]
     subprocess.run([*install, *AIRFLOWS[request.param]], check=True, cwd=folder)
-    kept = {
-        k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW_", "PYTHON", "VIRTUAL_ENV", "UV_"))
-    }
-    environment = kept | {
+    environment = clean_environment(venv) | {
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__MINUT__SHARED_STATE": f"file://{folder}/state",
-        "PATH": f"{venv / 'bin'}:{kept['PATH']}",
     }
     (folder / "home").mkdir()
     installation = Installation(venv / "bin", folder / "home", environment)
@@ -98,26 +94,36 @@ def sandbox():
 
 
 @pytest.fixture
-def added_connection(installed, sandbox):
-    """The connection minut_default, added with the command that the README shows."""
-    fields = json.loads(sandbox.connection_json)
-    installed.airflow("connections", "delete", "minut_default")
-    added = installed.airflow(
-        *("connections", "add", "minut_default", "--conn-type", "minut"),
-        *(
-            "--conn-login",
-            fields["login"],
-            "--conn-password",
-            fields["password"],
-            "--conn-host",
-            fields["host"],
-        ),
-    )
-    assert added.returncode == 0, added.stdout
-    return "minut_default"
+def added_to(sandbox):
+    """Add the connection minut_default to an installation, with the command that the README shows."""
+
+    def add(installation):
+        fields = json.loads(sandbox.connection_json)
+        installation.airflow("connections", "delete", "minut_default")
+        added = installation.airflow(
+            *("connections", "add", "minut_default", "--conn-type", "minut"),
+            *("--conn-login", fields["login"], "--conn-password", fields["password"]),
+            *("--conn-host", fields["host"]),
+        )
+        assert added.returncode == 0, added.stdout
+        return "minut_default"
+
+    return add
 
 
-def _uv():
+@pytest.fixture
+def added_connection(added_to, installed):
+    return added_to(installed)
+
+
+def clean_environment(venv):
+    """The environment without what belongs to this checkout, or to another Airflow."""
+    foreign = ("AIRFLOW_", "PYTHON", "VIRTUAL_ENV", "UV_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return kept | {"PATH": f"{venv / 'bin'}:{kept['PATH']}"}
+
+
+def uv():
     found = shutil.which("uv")
     assert found, "these tests build and install with uv: pip install uv"
     return found

