@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -68,19 +69,15 @@ class PostgresServer:
     def find(command):
         return shutil.which(command, path=os.pathsep.join(map(str, POSTGRES_FOLDERS[-1:])))
 
-    def __init__(self, folder):
-        self._folder = folder
+    def __init__(self):
         self.port = free_port()
         self.address = f"minut@127.0.0.1:{self.port}/minut"
-        # PostgreSQL refuses to run as root.
+        # PostgreSQL refuses to run as root, and pytest's own folders are closed to others.
         self._user = {"user": "postgres"} if os.geteuid() == 0 else {}
-        data = folder / "data"
-        data.mkdir()
+        self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
+        data = self._folder.name
         if self._user:
             shutil.chown(data, "postgres")
-            for parent in (folder, *folder.parents):
-                with contextlib.suppress(PermissionError):
-                    parent.chmod(parent.stat().st_mode | 0o011)
         self._run("initdb", "--auth=trust", "--username=minut", "--no-sync", "-D", data)
         command = [self.find("postgres"), "-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "", "-F"]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/", **self._user)
@@ -108,3 +105,4 @@ class PostgresServer:
     def stop(self):
         self.process.send_signal(signal.SIGINT)  # without waiting for its clients
         self.process.wait(30)
+        self._folder.cleanup()

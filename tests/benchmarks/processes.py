@@ -1,9 +1,9 @@
 """What many processes of one user cost Minut: token requests, requests in a window, and who gets a turn.
 
 Children are forked, as Airflow's task processes are. The sandbox is a process of its own, and its
-counters are the proof.
+counters are the proof. What is shared is in a directory, or in a real Redis; authlib shares nothing.
 
-Run it with:  uv run python -m tests.benchmarks.processes            (five minutes)
+Run it with:  uv run python -m tests.benchmarks.processes            (six minutes)
 """
 
 from __future__ import annotations
@@ -18,12 +18,16 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from authlib.integrations.requests_client import OAuth2Session
+
 from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.file_state import FileState
+from airflow_provider_minut.api.redis_state import RedisState
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.sandbox.running import Sandbox
 from airflow_provider_minut.sandbox.state import SandboxConfig
+from tests.servers import RedisServer
 
 fork = multiprocessing.get_context("fork")
 NO_LIMIT = {"requests_per_second": 10**4, "requests_per_minute": 10**4}
@@ -37,8 +41,22 @@ def serve(pipe, config) -> None:
 
 
 @contextmanager
+def home(kind):
+    """Give a way to open an empty shared state of this kind in each process."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = Path(folder) / "state"
+        if kind == "file":
+            yield lambda: FileState(files)
+            return
+        server = RedisServer(folder)
+        yield lambda: RedisState(server.url, fallback=FileState(files))
+        server.stop()
+        assert not files.exists(), "Redis failed, and files took over"
+
+
+@contextmanager
 def api(**config):
-    """Run a sandbox and an empty state directory; give a way to make clients, and to read the counters."""
+    """Run a sandbox; give its URL and credentials, and a way to read its counters."""
     ours, theirs = fork.Pipe()
     process = fork.Process(target=serve, args=(theirs, SandboxConfig(**config)))
     process.start()
@@ -48,16 +66,20 @@ def api(**config):
         ours.send("stats")
         return ours.recv()
 
-    with tempfile.TemporaryDirectory() as folder:
-
-        def client(**settings):
-            place = FileState(Path(folder) / "state")
-            credentials = ClientCredentials(client_id, client_secret)
-            return MinutClient(credentials, ClientSettings(base_url=base_url, **settings), state=place)
-
-        yield client, stats
+    yield base_url, ClientCredentials(client_id, client_secret), stats
     ours.send("stop")
     process.join()
+
+
+@contextmanager
+def clients(kind, **config):
+    """Run a sandbox and an empty shared state; give a way to make clients, and to read the counters."""
+    with home(kind) as open_state, api(**config) as (base_url, credentials, stats):
+
+        def client(**settings):
+            return MinutClient(credentials, ClientSettings(base_url=base_url, **settings), state=open_state())
+
+        yield client, stats
 
 
 def run(target, *args):
@@ -66,26 +88,46 @@ def run(target, *args):
     return process
 
 
-def one_lifetime(processes=1000, at_once=64) -> None:
-    with api(rate_limit=False) as (client, stats):
+def one_lifetime(kind, processes=1000, at_once=64) -> None:
+    with clients(kind, rate_limit=False) as (client, stats):
 
         def task():
             client(**NO_LIMIT).get_current_user()
 
-        running, failed = [], 0
-        for number in range(processes + at_once):
-            if len(running) == at_once or number >= processes:
-                running[0].join()
-                failed += running.pop(0).exitcode != 0
-            if number < processes:
-                running.append(run(task))
-        show(f"token requests of {processes} processes, {at_once} at a time", stats()["token_requests"], "1")
+        failed = run_many(task, processes, at_once)
+        show(f"{kind}: token requests of {processes} processes", stats()["token_requests"], "1")
         show("  of which failed", failed, "0")
+
+
+def one_lifetime_with_authlib(processes=1000, at_once=64) -> None:
+    with api(rate_limit=False) as (base_url, credentials, stats):
+
+        def task():
+            session = OAuth2Session(credentials.client_id, credentials.client_secret)
+            session.fetch_token(
+                f"{base_url}/oauth/token", grant_type="client_credentials", response_type="token"
+            )
+            session.get(f"{base_url}/users/me").raise_for_status()
+
+        failed = run_many(task, processes, at_once)
+        show(f"authlib: token requests of {processes} processes", stats()["token_requests"], "(compare)")
+        show("  of which failed", failed, "(compare)")
+
+
+def run_many(task, processes, at_once) -> int:
+    running, failed = [], 0
+    for number in range(processes + at_once):
+        if len(running) == at_once or number >= processes:
+            running[0].join()
+            failed += running.pop(0).exitcode != 0
+        if number < processes:
+            running.append(run(task))
+    return failed
 
 
 def short_tokens(processes=8, seconds=60, lifetime=6) -> None:
     results = fork.SimpleQueue()
-    with api(rate_limit=False, token_lifetime=lifetime) as (client, stats):
+    with clients("file", rate_limit=False, token_lifetime=lifetime) as (client, stats):
 
         def task():
             mine, end, failed, longest = client(**NO_LIMIT), time.monotonic() + seconds, 0, 0.0
@@ -119,9 +161,9 @@ def short_tokens(processes=8, seconds=60, lifetime=6) -> None:
         )
 
 
-def full_speed(processes=8, seconds=180) -> None:
+def full_speed(kind, processes=8, seconds=180) -> None:
     results = fork.SimpleQueue()
-    with api() as (client, stats):
+    with clients(kind) as (client, stats):
 
         def task():
             mine, end, calls = client(deadline=120.0), time.monotonic() + seconds, 0
@@ -136,7 +178,7 @@ def full_speed(processes=8, seconds=180) -> None:
             process.join()
         counted = stats()
         show(
-            f"429s for {processes} processes at full speed, {seconds} s",
+            f"{kind}: 429s for {processes} processes at full speed, {seconds} s",
             counted["statuses"].get("429", 0),
             "0",
         )
@@ -145,10 +187,10 @@ def full_speed(processes=8, seconds=180) -> None:
         show("  slowest process against the mean", f"{min(calls) / statistics.mean(calls):.2f}", ">= 0.5")
 
 
-def killed_renewers(times=50) -> None:
+def killed_renewers(kind, times=50) -> None:
     longest, failed = 0.0, 0
     for _ in range(times):
-        with api(rate_limit=False) as (client, _stats):
+        with clients(kind, rate_limit=False) as (client, _stats):
 
             def task(client=client):
                 client(**NO_LIMIT).get_current_user()
@@ -164,8 +206,32 @@ def killed_renewers(times=50) -> None:
                 failed += process.exitcode != 0
             longest = max(longest, time.monotonic() - killed)
             victim.join()
-    show(f"longest stop after SIGKILL of the first, {times} times, s", f"{longest:.2f}", "<= 5")
+    show(f"{kind}: longest stop after SIGKILL of the first, {times} times, s", f"{longest:.2f}", "<= 5")
     show("  others that failed", failed, "0")
+
+
+def damaged_files(times=10_000) -> None:
+    """Random bytes, a cut, or the content of another file, in any file of the directory."""
+    chance, failed, longest = random.Random(1), 0, 0.0
+    with api(rate_limit=False) as (base_url, credentials, stats), tempfile.TemporaryDirectory() as folder:
+        settings = ClientSettings(base_url=base_url, **NO_LIMIT)
+        state = FileState(Path(folder) / "state")
+        for _ in range(times):
+            started = time.perf_counter()
+            with MinutClient(credentials, settings, state=state) as client:
+                try:
+                    client.get_current_user()
+                except Exception:
+                    failed += 1
+            longest = max(longest, time.perf_counter() - started)
+            files = [path for path in (Path(folder) / "state").iterdir() if path.stat().st_size]
+            victim, other = chance.choice(files), chance.choice(files).read_bytes()
+            old = victim.read_bytes()
+            damages = [chance.randbytes(chance.randrange(400)), old[: chance.randrange(len(old))], other]
+            victim.write_bytes(chance.choice(damages))
+        show(f"calls that failed over {times} damaged files", failed, "0")
+        show("  longest call, ms", f"{longest * 1000:.0f}", "no wait")
+        show("  new tokens", stats()["token_requests"], "one each")
 
 
 def show(what, measured, asked) -> None:
@@ -173,10 +239,17 @@ def show(what, measured, asked) -> None:
 
 
 def main() -> None:
-    one_lifetime()
+    for kind in ("file", "redis"):
+        one_lifetime(kind)
+    one_lifetime_with_authlib()
     short_tokens()
-    killed_renewers()
-    full_speed()
+    for kind in ("file", "redis"):
+        killed_renewers(kind)
+    damaged_files()
+    # Nearly all of it is waiting, so both at once.
+    both = [run(full_speed, kind) for kind in ("file", "redis")]
+    for process in both:
+        process.join()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,9 @@ from airflow_provider_minut.api import budget
 from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.file_state import FileState
+from airflow_provider_minut.api.redis_state import RedisState
 from airflow_provider_minut.api.settings import ClientSettings
+from tests.servers import RedisServer
 
 ROUNDS, CALLS = 40, 50
 USER = b'{"user_id": "64aa0000000000000000a001", "fullname": "Alex", "email": "alex@minut.example"}'
@@ -70,10 +72,15 @@ def main() -> None:
     folder = tempfile.TemporaryDirectory()
     alone = MinutClient(credentials, settings)
     shared = MinutClient(credentials, settings, state=FileState(Path(folder.name) / "state"))
+    redis = RedisServer(folder.name)
+    cluster = MinutClient(
+        credentials, settings, state=RedisState(redis.url, fallback=FileState(Path(folder.name) / "other"))
+    )
     subjects = {
         "requests.Session": lambda: bare.get(f"{base_url}/users/me", headers=headers, timeout=30).json(),
-        "MinutClient.request, alone": lambda: alone.request("GET", "/users/me"),
-        "MinutClient.request, shared": lambda: shared.request("GET", "/users/me"),
+        "MinutClient.request, memory": lambda: alone.request("GET", "/users/me"),
+        "MinutClient.request, file": lambda: shared.request("GET", "/users/me"),
+        "MinutClient.request, redis": lambda: cluster.request("GET", "/users/me"),
     }
     times: dict[str, list[float]] = {name: [] for name in subjects}
     for call in subjects.values():
@@ -87,6 +94,7 @@ def main() -> None:
         median = statistics.median(measured)
         print(f"{name:34}{median:12.0f}{median / first:8.2f}")
     process.terminate()
+    redis.stop()
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ def servers(tmp_path):
     if not PostgresServer.find("initdb"):
         assert not os.environ.get("CI"), "CI has to have PostgreSQL"
         pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    running = [RedisServer(tmp_path), PostgresServer(tmp_path)]
+    running = [RedisServer(tmp_path), PostgresServer()]
     yield running
     for server in running:
         server.stop()
@@ -127,7 +127,9 @@ def workers(cluster, tmp_path):
 
 
 @pytest.mark.timeout(1200)
-def test_200_tasks_on_two_workers_make_one_token_request(cluster, workers, sandbox, added_to, tmp_path, capsys):
+def test_200_tasks_on_two_workers_make_one_token_request(
+    cluster, workers, sandbox, added_to, tmp_path, capsys
+):
     added_to(cluster)
 
     def done():
@@ -158,3 +160,6 @@ def test_200_tasks_on_two_workers_make_one_token_request(cluster, workers, sandb
     assert stats["max_in_1s"] <= 20
     assert stats["max_in_60s"] <= 120
     assert not [path for worker in workers for path in worker.glob("airflow-provider-minut-*")]
+    shown = cluster.run("minut-status")
+    assert (shown.returncode, "Shared in   Redis at 127.0.0.1" in shown.stdout) == (0, True), shown.stdout
+    assert sandbox.stats()["token_requests"] == 1
