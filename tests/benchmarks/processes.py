@@ -231,7 +231,7 @@ def damaged_files(times=10_000) -> None:
             victim.write_bytes(chance.choice(damages))
         show(f"calls that failed over {times} damaged files", failed, "0")
         show("  longest call, ms", f"{longest * 1000:.0f}", "no wait")
-        show("  new tokens", stats()["token_requests"], "one each")
+        show("  new tokens", stats()["token_requests"], "at most one each")
 
 
 def show(what, measured, asked) -> None:
