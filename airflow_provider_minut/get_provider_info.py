@@ -27,6 +27,16 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "At most so many, counted over all tasks that share the client ID. Default: 120.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
+    "page_size": {
+        "label": "Page size",
+        "description": "Items to ask for at a time; fewer if Minut refuses. Default: 100.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
+    "max_window_days": {
+        "label": "Days at a time",
+        "description": "Days of readings to ask for at a time; fewer if Minut refuses. Default: 7.",
+        "schema": {"type": ["integer", "null"], "minimum": 1},
+    },
     "verify": {
         "label": "Verify TLS certificates",
         "description": "true, false, or the path of a CA bundle on the workers. Default: true.",
@@ -97,8 +107,20 @@ def get_provider_info() -> dict[str, Any]:
         },
         "hooks": _modules("airflow_provider_minut.hooks.minut"),
         "operators": _modules("airflow_provider_minut.operators.minut"),
+        "transfers": [
+            _transfer("Object storage", "minut_to_object_storage"),
+            _transfer("SQL", "minut_to_sql"),
+        ],
     }
 
 
 def _modules(*names: str) -> list[dict[str, Any]]:
     return [{"integration-name": "Minut", "python-modules": list(names)}]
+
+
+def _transfer(target: str, module: str) -> dict[str, Any]:
+    return {
+        "source-integration-name": "Minut",
+        "target-integration-name": target,
+        "python-module": f"airflow_provider_minut.transfers.{module}",
+    }

@@ -10,12 +10,13 @@ from typing import Any, Self
 from airflow_provider_minut.api.auth import BearerAuth, ClientCredentials, TokenProvider
 from airflow_provider_minut.api.budget import Budget, BudgetStatus
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.endpoints import Endpoints
+from airflow_provider_minut.api.history import History
 from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
 from airflow_provider_minut.api.token import TokenState
 from airflow_provider_minut.api.transport import Transport
-from airflow_provider_minut.exceptions import MinutResponseError
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
 PROOF_MAX_AGE = 60.0
@@ -41,7 +42,7 @@ class ClientStatus:
     budget: BudgetStatus
 
 
-class MinutClient:
+class MinutClient(Endpoints, History):
     """A connection to the Minut API. Threads may share it; a context manager closes it.
 
     :param credentials: the OAuth client.
@@ -61,6 +62,7 @@ class MinutClient:
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         settings = settings or ClientSettings()
+        super().__init__(settings)
         self._clock, self._state = clock, state
         self._budget = Budget(
             state,
@@ -101,11 +103,7 @@ class MinutClient:
         :raises MinutResponseError: if the answer has no ``user_id``.
         :raises MinutError: as :meth:`request`.
         """
-        user = self.request("GET", "/users/me")
-        if not isinstance(user, dict) or not isinstance(user.get("user_id"), str) or not user["user_id"]:
-            text = "GET /users/me answered without a user_id. Is the base URL right?"
-            raise MinutResponseError(text)
-        return user  # type: ignore[return-value]  # the rest of a TypedDict is a promise, not a check
+        return self._get_object("/users/me", "user_id")  # type: ignore[no-any-return]
 
     def validate_credentials(self) -> User:
         """Prove that the credentials hold now, and return who owns them.
@@ -119,11 +117,16 @@ class MinutClient:
         self._tokens.get(max_age=PROOF_MAX_AGE)
         return self.get_current_user()
 
+    @property
+    def requests_sent(self) -> int:
+        """How many requests this client has sent, repeated ones too; token requests do not count."""
+        return self._transport.requests_sent
+
     def status(self) -> ClientStatus:
         """Return what is shared for this client now. This asks Minut nothing."""
         entry = self._tokens.look()
         return ClientStatus(
-            base_url=self._transport.settings.base_url,
+            base_url=self.settings.base_url,
             shared_in=str(self._state),
             token_state=entry.token.state(self._clock) if entry.token else None,
             token_ends_at=entry.token.expires_at if entry.token else 0.0,

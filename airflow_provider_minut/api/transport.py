@@ -106,6 +106,7 @@ class Transport:
         self.settings = settings
         self._budget = budget
         self.clock = clock
+        self.requests_sent = 0
         self._session: requests.Session | None = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -219,6 +220,7 @@ class Transport:
         """Send one attempt and read its answer; every network error becomes one of ours."""
         if call.queued:
             self._budget.wait(str(call), deadline=call.deadline)
+            self.requests_sent += 1
         session = self._own_session()
         request = requests.PreparedRequest()
         request.prepare(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError
+from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook, who_is
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ class MinutValidateCredentialsOperator(BaseOperator):
         :raises AirflowFailException: the credentials or the connection are not usable; not retried.
         :raises MinutError: Minut could not be asked, or did not answer as it should.
         """
-        with _no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
             user = client.validate_credentials()
         text = "The credentials of connection %r work: they belong to %s."
         self.log.info(text, self.minut_conn_id, who_is(user))
@@ -92,18 +91,7 @@ class MinutApiOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with _no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
             answer = client.request(self.method, self.endpoint, params=self.query, json=self.json)
         self.log.info("%s %s was answered.", self.method, self.endpoint)
         return answer
-
-
-@contextmanager
-def _no_retry_when_hopeless() -> Iterator[None]:
-    """Fail the task without Airflow's retries where trying again cannot help."""
-    try:
-        yield
-    except (MinutAuthenticationError, MinutConfigurationError) as error:
-        from airflow.providers.common.compat.sdk import AirflowFailException
-
-        raise AirflowFailException(str(error)) from None

@@ -1,0 +1,264 @@
+"""Whole datasets of an account: what to ask for, in which order, and how far it has come.
+
+Rows come in an order that depends on the data only, so that a repeated extraction gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_minut.exceptions import MinutConfigurationError, MinutNotFoundError
+
+if TYPE_CHECKING:
+    from airflow_provider_minut.api.client import MinutClient
+
+log = logging.getLogger(__name__)
+
+Row = dict[str, Any]
+# Seconds between two lines of progress in the log.
+PROGRESS_INTERVAL = 15.0
+# Those that every generation of devices has, as far as is known.
+DEFAULT_SENSORS = ("sound_level", "temperature", "humidity", "motion_events")
+DEFAULT_TIME_RESOLUTION = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What a row is.
+
+    :param key: the columns that tell rows apart.
+    :param columns: the known columns and their kinds: ``text``, ``time``, ``number`` or ``flag``.
+    :param ranged: whether it has a time range; what has none is as it is now.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    columns: dict[str, str]
+    ranged: bool
+
+
+DATASETS = {
+    dataset.name: dataset
+    for dataset in (
+        Dataset(
+            "homes",
+            ("home_id",),
+            {"home_id": "text", "name": "text", "timezone": "text", "alarm_status": "text"},
+            ranged=False,
+        ),
+        Dataset(
+            "devices",
+            ("device_id",),
+            {
+                "device_id": "text",
+                "home": "text",
+                "description": "text",
+                "active": "flag",
+                "offline": "flag",
+                "last_heard_from_at": "time",
+                "next_heartbeat_at": "time",
+            },
+            ranged=False,
+        ),
+        Dataset(
+            "events",
+            ("event_id",),
+            {"event_id": "text", "home_id": "text", "event_type": "text", "event_time": "time"},
+            ranged=True,
+        ),
+        Dataset(
+            "readings",
+            ("device_id", "sensor", "time"),
+            {"device_id": "text", "sensor": "text", "time": "time", "value": "number"},
+            ranged=True,
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """What of a dataset to extract.
+
+    :param dataset: ``homes``, ``devices``, ``events`` or ``readings``.
+    :param start_at: aware; included. Of no meaning for homes and devices.
+    :param end_at: aware; excluded.
+    :param home_ids: only these homes, their devices and events; all if empty.
+    :param device_ids: only these devices and their readings; all if empty.
+    :param event_types: only these home events; all if empty.
+    :param sensors: for readings.
+    :param time_resolution: seconds of the interval that a reading stands for.
+    :param include_min_max: whether readings have their least and greatest value too.
+    :param heard_since: leave out the readings of devices that have not checked in since; aware.
+    :raises MinutConfigurationError: a value cannot be used; the error names it.
+    """
+
+    dataset: str
+    start_at: datetime
+    end_at: datetime
+    home_ids: Collection[str] = ()
+    device_ids: Collection[str] = ()
+    event_types: Collection[str] = ()
+    sensors: Collection[str] = DEFAULT_SENSORS
+    time_resolution: int = DEFAULT_TIME_RESOLUTION
+    include_min_max: bool = False
+    heard_since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.dataset not in DATASETS:
+            raise MinutConfigurationError("dataset", f"must be one of {', '.join(DATASETS)}")
+        if DATASETS[self.dataset].ranged and self.start_at >= self.end_at:
+            raise MinutConfigurationError(
+                "start_at", "must be before end_at; a run without an interval has none"
+            )
+
+
+class Extraction:
+    """Reads what was selected, and tells how far it has come.
+
+    :param client: to read with.
+    :param selection: what to read.
+    :param monotonic: seconds, for the progress in the log.
+    """
+
+    def __init__(
+        self, client: MinutClient, selection: Selection, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._client = client
+        self._selection = selection
+        self._monotonic = monotonic
+        self._requests_before = client.requests_sent
+        self.row_count = 0
+
+    @property
+    def request_count(self) -> int:
+        """Requests sent since it began, repeated ones too."""
+        return self._client.requests_sent - self._requests_before
+
+    def rows(self) -> Iterator[Row]:
+        """Yield all rows.
+
+        :raises MinutError: the child that fits; what was yielded until then is not all.
+        """
+        for row in getattr(self, f"_{self._selection.dataset}")():
+            self.row_count += 1
+            yield row
+
+    def _homes(self) -> Iterator[Any]:
+        yield from _chosen(self._client.iter_homes(), "home_id", self._selection.home_ids)
+
+    def _devices(self) -> Iterator[Any]:
+        yield from self._selected_devices()
+
+    def _events(self) -> Iterator[Any]:
+        selection = self._selection
+        homes = sorted(selection.home_ids or (home["home_id"] for home in self._client.iter_homes()))
+        self._plan(f"the events of {len(homes)} homes", len(homes), least=True)
+        for home_id in self._with_progress(homes, "homes"):
+            parts = self._client.iter_home_event_parts(
+                home_id,
+                start_at=selection.start_at,
+                end_at=selection.end_at,
+                event_types=selection.event_types,
+            )
+            for part in parts:
+                yield from sorted(
+                    part, key=lambda event: (str(event.get("event_time")), str(event.get("event_id")))
+                )
+
+    def _readings(self) -> Iterator[Row]:
+        selection = self._selection
+        # Whole intervals only, so that the same interval has the same time in every extraction. The
+        # last one is left to the next extraction if it is not over.
+        start = _floor(selection.start_at, selection.time_resolution)
+        end = _floor(selection.end_at, selection.time_resolution)
+        devices = self._selected_devices()
+        asked = [device for device in devices if _may_have_news(device, selection.heard_since or start)]
+        pairs = [(device["device_id"], sensor) for device in asked for sensor in selection.sensors]
+        windows = math.ceil((end - start) / self._client.max_window)
+        what = f"the readings of {len(asked)} devices ({len(devices) - len(asked)} more have not checked in)"
+        self._plan(what, len(pairs) * windows)
+        for device_id, sensor in self._with_progress(pairs, "sensors"):
+            readings = self._client.iter_readings(
+                device_id,
+                sensor,
+                start_at=start,
+                end_at=end,
+                time_resolution=selection.time_resolution,
+                include_min_max=selection.include_min_max,
+            )
+            try:
+                for reading in readings:
+                    yield {"device_id": device_id, "sensor": sensor, **reading}
+            except MinutNotFoundError:
+                log.warning("Device %s has no sensor %s (404); it is left out.", device_id, sensor)
+
+    def _selected_devices(self) -> list[Any]:
+        homes = self._selection.home_ids
+        devices = _chosen(self._client.iter_devices(), "device_id", self._selection.device_ids)
+        return [device for device in devices if not homes or device.get("home") in homes]
+
+    def _plan(self, what: str, requests: int, *, least: bool = False) -> None:
+        """Say beforehand what it will cost."""
+        rate = self._client.settings.requests_per_minute
+        text = "Plan: %s from %s to %s: %s%d requests, %s at %d a minute."
+        length = _duration(max(requests / rate - 1, 0) * 60)  # a minute's worth may go at once
+        since, until = self._selection.start_at, self._selection.end_at
+        log.info(text, what, since, until, "at least " if least else "", requests, length, rate)
+
+    def _with_progress(self, units: Collection[Any], name: str) -> Iterator[Any]:
+        """Yield the units; now and then log how many are done, and how long the rest will take."""
+        began = told = self._monotonic()
+        for number, unit in enumerate(units):
+            now = self._monotonic()
+            if number and now - told >= PROGRESS_INTERVAL:
+                told = now
+                left = _duration((now - began) / number * (len(units) - number))
+                text = "%d of %d %s, %d rows, %d requests; %s left."
+                log.info(text, number, len(units), name, self.row_count, self.request_count, left)
+            yield unit
+
+
+def _chosen(items: Iterable[Any], id_field: str, ids: Collection[str]) -> list[Any]:
+    """Return the items with these ids, all if there are none; sorted by id."""
+    found = sorted((i for i in items if not ids or i[id_field] in ids), key=lambda item: str(item[id_field]))
+    missing = set(ids) - {item[id_field] for item in found}
+    if missing:
+        field = f"{id_field}s"
+        raise MinutConfigurationError(field, f"this account has no {', '.join(sorted(missing))}")
+    return found
+
+
+def _may_have_news(device: Any, since: datetime) -> bool:
+    """Return whether the device has checked in since: what it measured comes with a check-in only."""
+    heard = [device.get(name) for name in ("last_heard_from_at", "last_heartbeat_at")]
+    times = [moment for moment in heard if isinstance(moment, datetime)]
+    return not times or max(times) >= since
+
+
+def _floor(moment: datetime, seconds: int) -> datetime:
+    since = moment.timestamp() // seconds * seconds
+    return datetime.fromtimestamp(since, UTC)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {seconds:.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"
+
+
+def tabular(dataset: Dataset, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows that have exactly the dataset's columns, and what else came in ``additional_fields``.
+
+    :param rows: as :meth:`Extraction.rows` yields them.
+    """
+    for row in rows:
+        known = {name: row.get(name) for name in dataset.columns}
+        rest = {name: value for name, value in row.items() if name not in known}
+        yield {**known, "additional_fields": rest or None}

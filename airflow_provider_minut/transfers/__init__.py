@@ -1,0 +1,1 @@
+"""From the Minut API to where data is kept."""

@@ -1,0 +1,147 @@
+"""What the transfers have in common: which part of the account's data to read."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from airflow_provider_minut.datasets import (
+    DATASETS,
+    DEFAULT_SENSORS,
+    DEFAULT_TIME_RESOLUTION,
+    Dataset,
+    Extraction,
+    Selection,
+)
+from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.hooks.minut import MinutHook
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# Which time range an undated extraction has: none.
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+class MinutTransferOperator(BaseOperator):
+    """Base of the operators that extract a dataset. Everything but the times in seconds is templated.
+
+    :param dataset: ``homes``, ``devices``, ``events`` or ``readings``. Homes and devices are as they
+        are now; the others have a time range.
+    :param start_at: start of the range, included: an aware datetime, or ISO 8601 text with a time zone.
+        Default: the start of the run's data interval.
+    :param end_at: end of the range, excluded. Default: the end of the run's data interval.
+    :param lookback: how much before ``start_at`` to read again, because devices upload late.
+    :param home_ids: only these homes, their devices and events. Default: all.
+    :param device_ids: only these devices and their readings. Default: all.
+    :param event_types: only these home events, like ``["noise_detected"]``. Default: all.
+    :param sensors: whose readings: ``sound_level``, ``temperature``, ``humidity``, ``motion_events``
+        (default), ``pressure``, ``battery``.
+    :param time_resolution: seconds of the interval that a reading stands for.
+    :param include_min_max: whether readings have the least and greatest value of the interval too.
+    :param minut_conn_id: id of a connection of type ``minut``.
+    """
+
+    template_fields: Sequence[str] = (
+        "dataset",
+        "start_at",
+        "end_at",
+        "home_ids",
+        "device_ids",
+        "event_types",
+        "sensors",
+        "minut_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        dataset: str,
+        start_at: datetime | str | None = None,
+        end_at: datetime | str | None = None,
+        lookback: timedelta = timedelta(0),
+        home_ids: Collection[str] = (),
+        device_ids: Collection[str] = (),
+        event_types: Collection[str] = (),
+        sensors: Collection[str] = DEFAULT_SENSORS,
+        time_resolution: int = DEFAULT_TIME_RESOLUTION,
+        include_min_max: bool = False,
+        minut_conn_id: str = MinutHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dataset = dataset
+        self.start_at = start_at
+        self.end_at = end_at
+        self.lookback = lookback
+        self.home_ids = home_ids
+        self.device_ids = device_ids
+        self.event_types = event_types
+        self.sensors = sensors
+        self.time_resolution = time_resolution
+        self.include_min_max = include_min_max
+        self.minut_conn_id = minut_conn_id
+
+    @contextmanager
+    def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extraction, dict[str, Any]]]:
+        """Open what was asked for; gives also the dataset and the time range, for the result."""
+        selection = self._selection(context)
+        dataset = DATASETS[selection.dataset]
+        times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
+        covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
+        with MinutHook(self.minut_conn_id).get_conn() as client:
+            yield dataset, Extraction(client, selection), covered
+
+    def _selection(self, context: Context) -> Selection:
+        ranged = self.dataset not in DATASETS or DATASETS[self.dataset].ranged
+        start, end = self._range(context) if ranged else (_NEVER, _NEVER)
+        return Selection(
+            dataset=self.dataset,
+            start_at=start - self.lookback if ranged else start,
+            end_at=end,
+            home_ids=_ids("home_ids", self.home_ids),
+            device_ids=_ids("device_ids", self.device_ids),
+            event_types=_ids("event_types", self.event_types),
+            sensors=_ids("sensors", self.sensors),
+            time_resolution=self.time_resolution,
+            include_min_max=self.include_min_max,
+            heard_since=self._heard_since(start, context),
+        )
+
+    def _range(self, context: Context) -> tuple[datetime, datetime]:
+        start = _moment("start_at", self.start_at or context.get("data_interval_start"))
+        end = _moment("end_at", self.end_at or context.get("data_interval_end"))
+        if start >= end and not (self.start_at or self.end_at):
+            reason = (
+                "the run has no data interval, as with a plain cron schedule in Airflow 3; give the DAG a "
+                "CronDataIntervalTimetable, or the operator start_at and end_at"
+            )
+            raise MinutConfigurationError("start_at", reason)
+        return start, end
+
+    def _heard_since(self, start: datetime, context: Context) -> datetime | None:
+        """Return since when devices must have checked in to be asked for readings; by default the start."""
+        return None
+
+
+def _moment(name: str, value: Any) -> datetime:
+    if value is None:
+        raise MinutConfigurationError(name, "is not given, and the run has no data interval")
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise MinutConfigurationError(name, "must be a time with a time zone, like 2026-06-01T00:00:00Z")
+    return moment
+
+
+def _ids(name: str, values: Any) -> tuple[str, ...]:
+    if isinstance(values, str) or not all(isinstance(value, str) for value in values or ()):
+        kind = type(values).__name__
+        raise MinutConfigurationError(name, f"must be a list of strings, is {kind}; [] means all")
+    return tuple(values or ())

@@ -1,0 +1,113 @@
+"""From the Minut API into a file: local, S3, GCS, Azure, or whatever else Airflow has a path for."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from glob import escape
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
+
+from airflow_provider_minut.failing import no_retry_when_hopeless
+from airflow_provider_minut.formats import FORMATS, check_format
+from airflow_provider_minut.transfers.base import MinutTransferOperator
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# Seconds after which what a killed run left beside its file is removed.
+REMOVE_AFTER = 86_400.0
+
+
+class MinutToObjectStorageOperator(MinutTransferOperator):
+    """Extract a dataset into one file, which is replaced as a whole or not at all.
+
+    Rows come in an order that depends on the data only: a repeated run gives the same bytes. Memory
+    does not grow with the data; the disk needs room for the file once more while it is written.
+
+    .. seealso:: ``docs/transfers.md`` for all parameters, schedules and late data, and
+        ``dags/minut_export.py``
+
+    :param path: of the file, in the notation of ``ObjectStoragePath``, like ``/data/events.jsonl.gz`` or
+        ``s3://aws_default@bucket/minut/{{ ds }}/events.jsonl.gz`` (templated).
+    :param format: ``jsonl.gz`` (default), ``jsonl``, ``csv``, ``csv.gz`` or ``parquet``, which needs the
+        extra ``parquet`` (templated).
+    :param asset_alias: name of an asset alias. If it is given, each run adds the file to it as an asset
+        event, for DAGs that are scheduled by that alias.
+    """
+
+    template_fields: Sequence[str] = ("path", "format", *MinutTransferOperator.template_fields)
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        format: str = "jsonl.gz",  # noqa: A002 - what everybody calls it
+        asset_alias: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if asset_alias:
+            kwargs["outlets"] = [*kwargs.get("outlets", []), AssetAlias(asset_alias)]
+        super().__init__(**kwargs)
+        self.path = path
+        self.format = format
+        self.asset_alias = asset_alias
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return ``path``, ``rows``, ``requests``, ``start_at`` and ``end_at``; never the rows.
+
+        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
+        :raises MinutError: the child that fits; the file is as it was.
+        """
+        with no_retry_when_hopeless(), self._extraction(context) as (dataset, extraction, covered):
+            check_format(self.format)
+            path = ObjectStoragePath(self.path)
+            with _replaced(path) as file:
+                FORMATS[self.format](dataset, extraction.rows(), file)
+        result: dict[str, Any] = {
+            "path": self.path,
+            "rows": extraction.row_count,
+            "requests": extraction.request_count,
+        }
+        result |= covered
+        self.log.info(
+            "%d %s in %s, with %d requests.", result["rows"], self.dataset, path, result["requests"]
+        )
+        if self.asset_alias:
+            asset = Asset(f"{path.protocol or 'file'}://{path.path}")
+            context["outlet_events"][AssetAlias(self.asset_alias)].add(asset, extra=result)
+        return result
+
+
+@contextmanager
+def _replaced(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
+    """Give a file whose content is at ``path`` in the end, if nothing fails; else nothing changes."""
+    local = path.protocol in {"", "file", "local"}
+    folder = Path(path.path).parent if local else Path(tempfile.gettempdir())
+    if local:
+        folder.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(folder, path.name)
+    part = folder / f".{path.name}.{secrets.token_hex(8)}.part"
+    try:
+        with part.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if local:
+            part.replace(path.path)
+        else:
+            path.fs.put_file(str(part), path.path)  # an object appears when all of it is there
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: Path, name: str) -> None:
+    for part in folder.glob(f".{escape(name)}.*.part"):
+        if time.time() - part.stat().st_mtime > REMOVE_AFTER:
+            part.unlink(missing_ok=True)

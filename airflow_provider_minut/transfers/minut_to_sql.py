@@ -1,0 +1,134 @@
+"""From the Minut API into a table of any database that Airflow has a ``DbApiHook`` for."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook
+
+from airflow_provider_minut.api.times import from_text
+from airflow_provider_minut.datasets import Dataset, Row, tabular
+from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.failing import no_retry_when_hopeless
+from airflow_provider_minut.formats import FORMATS, read_jsonl
+from airflow_provider_minut.transfers.base import MinutTransferOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    from airflow.sdk import Context
+
+BATCH = 1_000
+_NAME = r"[A-Za-z_][A-Za-z0-9_$]*"
+
+
+class MinutToSqlOperator(MinutTransferOperator):
+    """Extract a dataset into a table: a row whose key is there already is replaced.
+
+    What was extracted waits in a temporary file, and is loaded in one short transaction when all of it
+    is there: a failed run leaves the table as it was, and no lock is held while Minut is asked.
+
+    .. seealso:: ``docs/transfers.md`` for all parameters, the tables' columns, and late data, and
+        ``dags/minut_to_warehouse.py``
+
+    :param conn_id: id of the database's connection (templated).
+    :param table: name of the table, with its schema if needed, like ``minut.events`` (templated).
+    :param create_table: whether to create the table if there is none.
+    """
+
+    template_fields: Sequence[str] = ("conn_id", "table", *MinutTransferOperator.template_fields)
+
+    def __init__(self, *, conn_id: str, table: str, create_table: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.conn_id = conn_id
+        self.table = table
+        self.create_table = create_table
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Return ``table``, ``rows``, ``requests``, ``start_at`` and ``end_at``; never the rows.
+
+        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
+        :raises MinutError: the child that fits; the table is as it was.
+        """
+        with no_retry_when_hopeless(), self._extraction(context) as (dataset, extraction, covered):
+            if not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table):
+                raise MinutConfigurationError(
+                    "table", "must be a plain name like minut_events or schema.table"
+                )
+            hook = BaseHook.get_hook(self.conn_id)
+            with tempfile.TemporaryFile() as file:
+                FORMATS["jsonl.gz"](dataset, extraction.rows(), file)
+                file.seek(0)
+                self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
+        result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}
+        text = "%d %s in table %s, with %d requests."
+        self.log.info(text, result["rows"], self.dataset, self.table, result["requests"])
+        return result | covered
+
+    def _heard_since(self, start: datetime, context: Context) -> datetime | None:
+        # What the last successful run read is in the table. It covered all before this interval, the
+        # lookback too, so only who has checked in since can have anything new.
+        before = context.get("prev_start_date_success")
+        return min(start, before) if self.lookback and before else None
+
+    def _load(self, hook: DbApiHook, dataset: Dataset, rows: Iterable[Row]) -> None:
+        """Put the rows into the table in one transaction.
+
+        Deleted and inserted, because every database knows that, and each has its own word for both in one.
+        """
+        columns = [*dataset.columns, "additional_fields"]
+        mark = hook.placeholder
+        condition = " AND ".join(f"{name} = {mark}" for name in dataset.key)
+        delete = f"DELETE FROM {self.table} WHERE {condition}"  # noqa: S608 - checked names only
+        marks = ", ".join([mark] * len(columns))
+        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+        iterator = (_values(dataset, row, as_text=hook.conn_type == "sqlite") for row in rows)
+        with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
+            hook.set_autocommit(connection, False)
+            if self.create_table:
+                self._create(hook, dataset, cursor)
+            while batch := list(islice(iterator, BATCH)):
+                cursor.executemany(delete, [tuple(row[name] for name in dataset.key) for row in batch])
+                cursor.executemany(insert, [tuple(row.values()) for row in batch])
+            connection.commit()
+
+    def _create(self, hook: DbApiHook, dataset: Dataset, cursor: Any) -> None:
+        import sqlalchemy as sa
+        from sqlalchemy.schema import CreateTable
+
+        kinds: dict[str, Any] = {
+            "text": sa.Text(),
+            "time": sa.DateTime(timezone=True),
+            "number": sa.Double(),
+            "flag": sa.Boolean(),
+        }
+        schema, _, name = self.table.rpartition(".")
+        engine = hook.get_sqlalchemy_engine()
+        if sa.inspect(engine).has_table(name, schema or None):
+            return
+        table = sa.Table(name, sa.MetaData(), schema=schema or None)
+        for column, kind in dataset.columns.items():
+            is_key = column in dataset.key
+            # Not every database takes a text without a limit as a key.
+            shape = sa.String(100) if is_key and kind == "text" else kinds[kind]
+            table.append_column(sa.Column(column, shape, primary_key=is_key))
+        table.append_column(sa.Column("additional_fields", sa.Text()))
+        cursor.execute(str(CreateTable(table).compile(dialect=engine.dialect)))
+        self.log.info("Created table %s.", self.table)
+
+
+def _values(dataset: Dataset, row: Row, *, as_text: bool) -> Row:
+    """Return a row for the database. SQLite has no times: they are text there, in UTC and one notation."""
+    for name, kind in dataset.columns.items():
+        if kind == "time":
+            moment = from_text(row[name])
+            row[name] = moment.isoformat(sep=" ", timespec="milliseconds") if as_text and moment else moment
+    rest = row["additional_fields"]
+    row["additional_fields"] = json.dumps(rest, ensure_ascii=False, sort_keys=True) if rest else None
+    return row

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from airflow_provider_minut.api.times import check_aware, from_text, parse_fields, to_text
+from airflow_provider_minut.exceptions import MinutConfigurationError
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2026-06-01T12:00:00.000Z", "2026-06-01T12:00:00Z", "2026-06-01T14:00:00+02:00", "2026-06-01T12:00:00"],
+)
+def test_times_come_out_aware_with_or_without_fraction(text):
+    moment = from_text(text)
+    assert moment == NOON
+    assert moment.utcoffset() is not None
+
+
+@pytest.mark.parametrize("text", [None, 5, "", "soon", ["2026-06-01T12:00:00Z"], "2026-13-01T00:00:00Z"])
+def test_what_is_no_time_stays_as_it_came(text):
+    assert from_text(text) is None
+    item = {"created_at": text}
+    parse_fields(item, ["created_at", "missing"])
+    assert item == {"created_at": text}
+
+
+def test_times_go_in_as_utc_with_milliseconds():
+    assert to_text(NOON.astimezone(timezone(timedelta(hours=2)))) == "2026-06-01T12:00:00.000Z"
+
+
+@pytest.mark.parametrize("moment", [datetime(2026, 6, 1), "2026-06-01T12:00:00Z", None])  # noqa: DTZ001
+def test_naive_time_is_an_error_that_names_the_argument(moment):
+    with pytest.raises(MinutConfigurationError, match="start_at"):
+        check_aware("start_at", moment)
