@@ -17,7 +17,7 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 # Rows that are turned into bytes at a time.
 BATCH = 1_000
 # A Parquet file's row groups, which its readers take as a whole.
-ROW_GROUP = 20_000
+ROW_GROUP = 10_000
 # Half the time of the highest level, for a twentieth more bytes.
 COMPRESSION_LEVEL = 6
 

@@ -63,8 +63,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 
 _SHARED_STATE = """\
-Where processes share access tokens, encrypted, and the request budget: ``memory`` (not at all), ``file``
-(a private directory of this user's below the temporary directory), the ``file://`` URL of such a directory,
+Where processes share access tokens, encrypted, and the request budget: ``file`` (the default: a private
+directory of this user's below the temporary directory), ``memory`` (not at all), the ``file://`` URL of such a directory,
 or the URL of a Redis for all workers of a cluster (``redis://``, ``rediss://``; extra ``redis``)."""
 
 
@@ -100,7 +100,8 @@ def get_provider_info() -> dict[str, Any]:
                         "type": "string",
                         "sensitive": True,  # a URL may hold a password
                         "example": "redis://redis.example.com:6379/1",
-                        "default": "file",
+                        # None: Airflow warns at every start of a sensitive value as short as "file".
+                        "default": None,
                     },
                 },
             },

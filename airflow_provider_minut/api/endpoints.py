@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from airflow_provider_minut.api.configuration import check_configuration, merged_configuration, reactions_of
 from airflow_provider_minut.api.models import Device, Home, QuietHours, Reaction, Webhook
 from airflow_provider_minut.api.paging import iterate, page_of
 from airflow_provider_minut.api.requester import Requester, checked_id, checked_object
 from airflow_provider_minut.api.times import parse_fields
 from airflow_provider_minut.exceptions import MinutConfigurationError
+
+log = logging.getLogger(__name__)
 
 HOME_TIMES = ("created_at",)
 DEVICE_TIMES = ("last_heard_from_at", "last_heartbeat_at", "next_heartbeat_at", "first_seen_at")
@@ -116,10 +120,17 @@ class Endpoints(Requester):
 
         :param reactions: by ``type``; those of other types stay as they are.
         :param quiet_hours: in the home's own time zone; ``None`` leaves them as they are.
+        :raises MinutConfigurationError: a reaction or the quiet hours cannot be used.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        body = merged_configuration(self.get_device(device_id), reactions, quiet_hours)
-        self.request("PUT", f"/devices/{device_id}", json=body)
+        wanted = list(reactions)
+        check_configuration(wanted, quiet_hours)
+        device = self.get_device(device_id)
+        if wanted and not reactions_of(device):
+            log.warning(
+                "Minut does not say which reactions device %s has; only those given are written.", device_id
+            )
+        self.request("PUT", f"/devices/{device_id}", json=merged_configuration(device, wanted, quiet_hours))
 
     def iter_webhooks(self) -> Iterator[Webhook]:
         """Yield the webhooks (``GET /webhooks``; seen in public clients).
@@ -151,32 +162,6 @@ class Endpoints(Requester):
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         self.request("DELETE", f"/webhooks/{checked_id('hook_id', hook_id)}")
-
-
-def merged_configuration(
-    device: Device, reactions: Iterable[Reaction], quiet_hours: QuietHours | None
-) -> dict[str, Any]:
-    """Return what to write so that a device has these reactions besides those it has already.
-
-    :param device: as it is now.
-    :param reactions: by ``type``; fields that are not given stay as they are.
-    :param quiet_hours: ``None`` leaves them out.
-    """
-    merged: dict[str, Any] = {reaction["type"]: reaction for reaction in _reactions_of(device)}
-    wanted = list(reactions)
-    for reaction in wanted:
-        merged[reaction["type"]] = {**merged.get(reaction["type"], {}), **reaction}
-    body: dict[str, Any] = {"reactions": list(merged.values())} if wanted else {}
-    return body | ({"quiet_hours": dict(quiet_hours)} if quiet_hours else {})
-
-
-def _reactions_of(device: Device) -> list[Any]:
-    """Return the reactions, which v8 documents for writing; old versions had them in ``configuration``."""
-    found = device.get("reactions")
-    if found is None:
-        configuration = device.get("configuration")
-        found = configuration.get("reactions") if isinstance(configuration, dict) else None
-    return [reaction for reaction in found or [] if isinstance(reaction, dict) and "type" in reaction]
 
 
 def _parse_device(device: Any) -> None:

@@ -130,7 +130,7 @@ class MinutHook(BaseHook):
         )
         for url in (settings.proxies or {}).values():
             mask_secret(url)
-        state = open_shared_state(conf.get("minut", "shared_state", fallback="file"))
+        state = open_shared_state(conf.get("minut", "shared_state", fallback=None) or "file")
         return MinutClient(credentials, settings, state=state, on_secret=mask_secret)
 
     @classmethod

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from werkzeug import Response
 
-from airflow_provider_minut.api.endpoints import merged_configuration
+from airflow_provider_minut.api.configuration import merged_configuration
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRequestError, MinutResponseError
 
 HOME, DEVICE = "64aa0000000000000000b001", "64aa0000000000000000d001"

@@ -1,0 +1,51 @@
+"""Every hour: homes, devices, events and readings of the whole account, as files.
+
+Where to is the Airflow variable `minut_export_path`: a folder, or a bucket like `s3://aws_default@bucket/minut`.
+There is one file a day and dataset. The files of events and readings are replaced every hour by the day so
+far, and begin two hours before it, because devices upload late: a row may be in two files, once in each.
+
+A year at once, into files of its own:
+`airflow dags trigger minut_export --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'`
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Param
+from airflow.timetables.interval import CronDataIntervalTimetable
+
+from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
+
+FOLDER = "{{ var.value.get('minut_export_path', '/tmp/minut-export') }}"  # noqa: S108 - an example
+NAME = (
+    "{{ params.start_at[:10] ~ '_' ~ params.end_at[:10] if params.start_at else data_interval_start | ds }}"
+)
+
+with DAG(
+    dag_id="minut_export",
+    description="Every hour: homes, devices, events and readings of the account, as files.",
+    doc_md=__doc__,
+    # A plain "@hourly" would have no data interval in Airflow 3.
+    schedule=CronDataIntervalTimetable("@hourly", timezone="UTC"),
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params={
+        "start_at": Param(None, type=["null", "string"], format="date-time", description="Default: the day"),
+        "end_at": Param(None, type=["null", "string"], format="date-time", description="Default: the hour"),
+    },
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["minut"],
+):
+    for dataset in ("homes", "devices", "events", "readings"):
+        MinutToObjectStorageOperator(
+            task_id=f"export_{dataset}",
+            dataset=dataset,
+            path=f"{FOLDER}/{dataset}/{NAME}.jsonl.gz",
+            start_at="{{ params.start_at or data_interval_start.start_of('day') }}",
+            end_at="{{ params.end_at or data_interval_end }}",
+            lookback=timedelta(hours=2),
+            asset_alias=f"minut_{dataset}",
+            minut_conn_id="minut_default",
+        )
