@@ -64,8 +64,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 
 _SHARED_STATE = """\
 Where processes share access tokens, encrypted, and the request budget: ``file`` (the default: a private
-directory of this user's below the temporary directory), ``memory`` (not at all), the ``file://`` URL of such a directory,
-or the URL of a Redis for all workers of a cluster (``redis://``, ``rediss://``; extra ``redis``)."""
+directory of this user's below the temporary directory), ``memory`` (not at all), the ``file://`` URL of a
+directory, or a Redis for all workers of a cluster (``redis://``, ``rediss://``; extra ``redis``)."""
 
 
 def get_provider_info() -> dict[str, Any]:

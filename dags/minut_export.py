@@ -1,11 +1,14 @@
-"""Every hour: homes, devices, events and readings of the whole account, as files.
+r"""Every hour: homes, devices, events and readings of the whole account, as files.
 
 Where to is the Airflow variable `minut_export_path`: a folder, or a bucket like `s3://aws_default@bucket/minut`.
 There is one file a day and dataset. The files of events and readings are replaced every hour by the day so
 far, and begin two hours before it, because devices upload late: a row may be in two files, once in each.
 
 A year at once, into files of its own:
-`airflow dags trigger minut_export --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'`
+```bash
+airflow dags trigger minut_export \\
+    --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
+```
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 
-FOLDER = "{{ var.value.get('minut_export_path', '/tmp/minut-export') }}"  # noqa: S108 - an example
+FOLDER = "{{ var.value.get('minut_export_path', '/tmp/minut-export') }}"
 NAME = (
     "{{ params.start_at[:10] ~ '_' ~ params.end_at[:10] if params.start_at else data_interval_start | ds }}"
 )

@@ -1,10 +1,13 @@
-"""Every day: homes, devices, events and readings of the whole account, in tables of a database.
+r"""Every day: homes, devices, events and readings of the whole account, in tables of a database.
 
 The database is the connection `minut_warehouse`. Each run reads the day before the last one again, because
 devices upload late; a row that is there already is replaced.
 
 A year at once:
-`airflow dags trigger minut_to_warehouse --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'`
+```bash
+airflow dags trigger minut_to_warehouse \\
+    --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
+```
 """
 
 from __future__ import annotations
