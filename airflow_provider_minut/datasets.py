@@ -82,6 +82,16 @@ DATASETS = {
 }
 
 
+def checked_dataset(name: str) -> Dataset:
+    """Return the dataset of that name.
+
+    :raises MinutConfigurationError: there is none.
+    """
+    if name not in DATASETS:
+        raise MinutConfigurationError("dataset", f"must be one of {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
     """What of a dataset to extract.
@@ -111,9 +121,7 @@ class Selection:
     heard_since: datetime | None = None
 
     def __post_init__(self) -> None:
-        if self.dataset not in DATASETS:
-            raise MinutConfigurationError("dataset", f"must be one of {', '.join(DATASETS)}")
-        if DATASETS[self.dataset].ranged and self.start_at >= self.end_at:
+        if checked_dataset(self.dataset).ranged and self.start_at >= self.end_at:
             raise MinutConfigurationError(
                 "start_at", "must be before end_at; a run without an interval has none"
             )

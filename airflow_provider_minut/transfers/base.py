@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.datasets import (
-    DATASETS,
     DEFAULT_SENSORS,
     DEFAULT_TIME_RESOLUTION,
     Dataset,
     Extraction,
     Selection,
+    checked_dataset,
 )
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.hooks.minut import MinutHook
@@ -90,14 +90,14 @@ class MinutTransferOperator(BaseOperator):
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extraction, dict[str, Any]]]:
         """Open what was asked for; gives also the dataset and the time range, for the result."""
         selection = self._selection(context)
-        dataset = DATASETS[selection.dataset]
+        dataset = checked_dataset(selection.dataset)
         times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
         covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
         with MinutHook(self.minut_conn_id).get_conn() as client:
             yield dataset, Extraction(client, selection), covered
 
     def _selection(self, context: Context) -> Selection:
-        ranged = self.dataset not in DATASETS or DATASETS[self.dataset].ranged
+        ranged = checked_dataset(self.dataset).ranged
         start, end = self._range(context) if ranged else (_NEVER, _NEVER)
         return Selection(
             dataset=self.dataset,

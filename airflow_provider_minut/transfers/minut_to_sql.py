@@ -90,7 +90,8 @@ class MinutToSqlOperator(MinutTransferOperator):
         insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
         iterator = (_values(dataset, row, as_text=hook.conn_type == "sqlite") for row in rows)
         with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
-            hook.set_autocommit(connection, False)
+            if hook.supports_autocommit:
+                hook.set_autocommit(connection, False)
             if self.create_table:
                 self._create(hook, dataset, cursor)
             while batch := list(islice(iterator, BATCH)):
