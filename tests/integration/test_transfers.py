@@ -173,7 +173,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
 def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_nothing(
     serve, databases, dataset
 ):
-    serve(homes=3, devices=5)
+    serve(homes=3, spells_per_day=3)
     order = {
         "homes": "home_id",
         "devices": "device_id",
@@ -183,7 +183,7 @@ def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_not
     found = []
     for _ in range(2):
         for conn_id in ("embedded", "server"):
-            to_sql(conn_id, dataset, start_at=NOW - timedelta(days=9)).execute({})
+            to_sql(conn_id, dataset, start_at=NOW - timedelta(days=4)).execute({})
             found.append(databases(conn_id, f"minut_{dataset}", order[dataset]))
     assert found[0]
     assert found[1:] == found[:1] * 3
