@@ -1,7 +1,7 @@
 """Every day: a page to look at for each home, made of what `minut_export` wrote in the week before.
 
-Sound with its limits and noise events, temperature and humidity. The pages are `reports/<home_id>/<day>.html` in the
-same folder. Needs the extra `report`.
+Sound with its limits and noise events, temperature and humidity. The pages are `reports/<home_id>/<day>.html`
+in the same folder. Needs the extra `report`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def exported(dataset: str, since: datetime) -> Iterator[dict[str, Any]]:
 
 
 def folder() -> ObjectStoragePath:
+    """Return where `minut_export` writes to."""
     return ObjectStoragePath(Variable.get("minut_export_path", default="/tmp/minut-export"))
 
 
