@@ -146,7 +146,12 @@ def _when_up(url, server):
 def test_status_shows_who_and_what_is_used(installed, added_connection, sandbox):
     shown = installed.run("minut-status", added_connection)
     assert shown.returncode == 0, shown.stdout
-    for expected in (sandbox.base_url, "Shared in   the directory", "Token       fresh", "1 of 120 this minute"):
+    for expected in (
+        sandbox.base_url,
+        "Shared in   the directory",
+        "Token       fresh",
+        "1 of 120 this minute",
+    ):
         assert expected in shown.stdout
     assert sandbox.client_secret not in shown.stdout
     unknown = installed.run("minut-status", "no_such_connection")
