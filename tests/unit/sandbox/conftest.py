@@ -21,8 +21,20 @@ def api(clock):
     with contextlib.ExitStack() as stack:
 
         def start(**config):
-            config = SandboxConfig(rate_limit=False, **config)
-            sandbox = stack.enter_context(Sandbox(config, clock=clock))
-            return Api(sandbox, stack.enter_context(requests.Session()))
+            return stack.enter_context(serve(clock, **config))
 
         yield start
+
+
+@pytest.fixture(scope="module")
+def quiet():
+    """One sandbox for all tests of a module that leave it as it was."""
+    with serve(StillClock(), spells_per_day=3) as asked:
+        yield asked
+
+
+@contextlib.contextmanager
+def serve(clock, **config):
+    config = SandboxConfig(rate_limit=False, token_lifetime=10**7, **config)
+    with Sandbox(config, clock=clock) as sandbox, requests.Session() as session:
+        yield Api(sandbox, session)

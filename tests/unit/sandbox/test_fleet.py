@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
@@ -32,7 +33,9 @@ def test_other_ids_are_nobodys(id_):
     assert Fleet(2, 3).home_number(id_) is None
 
 
-@pytest.mark.parametrize(("homes", "expected"), [(1, [1, 1, 1, 1, 1]), (2, [1, 1, 2, 2, 1]), (9, [1, 1, 2, 4, 5])])
+@pytest.mark.parametrize(
+    ("homes", "expected"), [(1, [1, 1, 1, 1, 1]), (2, [1, 1, 2, 2, 1]), (9, [1, 1, 2, 4, 5])]
+)
 def test_devices_are_spread_over_the_homes_there_are(homes, expected):
     assert [Fleet(homes, 5).home_of(number) for number in range(1, 6)] == expected
 
@@ -41,7 +44,7 @@ def test_devices_are_spread_over_the_homes_there_are(homes, expected):
 def test_as_many_devices_are_silent_as_were_asked_for_and_spread_evenly(devices, silent):
     fleet = Fleet(3, devices, silent)
     numbers = [number for number in range(1, devices + 1) if fleet.is_silent(number)]
-    gaps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    gaps = {b - a for a, b in itertools.pairwise(numbers)}
     assert len(numbers) == silent
     assert not gaps or max(gaps) - min(gaps) <= 1
 

@@ -32,7 +32,9 @@ def test_spells_stay_in_their_slots_and_are_long_enough_for_their_events(per_day
     assert all(a.end < b.start for (_, a), (_, b) in itertools.pairwise(found))
 
 
-@pytest.mark.parametrize(("per_day", "days", "expected"), [(0, 100, 0), (0.5, 400, 200), (3, 10, 30), (2.6, 10, 30)])
+@pytest.mark.parametrize(
+    ("per_day", "days", "expected"), [(0, 100, 0), (0.5, 400, 200), (3, 10, 30), (2.6, 10, 30)]
+)
 def test_as_many_spells_as_were_asked_for(per_day, days, expected):
     assert len(spells_of(Spells(0, per_day, 0), 1, days)) == pytest.approx(expected, rel=0.15)
 
