@@ -61,9 +61,7 @@ class Window:
         slot, kind = divmod(index - len(self._oldest), len(self._kinds))
         if slot >= len(self._whole):
             return self._newest[index - len(self)]
-        spell = self._spells.spell(self._home, self._whole[slot])
-        assert spell, "every slot has one, or it would not be among the whole ones"  # noqa: S101 - for mypy
-        return self._spells.event(self._home, self._whole[slot], self._kinds[kind], spell)
+        return self._spells.events(self._home, self._whole[slot])[self._kinds[kind]]
 
     def _visible(self, slots: Iterable[int]) -> list[Event]:
         return [

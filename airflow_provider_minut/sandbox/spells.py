@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ THRESHOLD = 75  # dB(A), Minut's default
 LONGEST_DURATION = 10 * MINUTE  # of noise until it is an event, Minut's default
 MIN_DELAY, MAX_DELAY = HOUR, 4 * HOUR  # of an event that reaches the backend late
 DETECTED, QUIETED = 0, 1
+QUIET_LEVEL = 55  # dB(A), when noise has quieted
 _NIGHT = (19 * HOUR, 26 * HOUR)  # local time, past midnight
 
 
@@ -23,7 +23,6 @@ class Spell(NamedTuple):
     start: int
     end: int
     level: float
-    delays: tuple[int, int]
 
 
 class Event(NamedTuple):
@@ -56,27 +55,28 @@ class Spells:
         self._seed = seed
         self._late_share = late_share
         self._duration = min(LONGEST_DURATION, DAY // self.slots // 4)
+        # As many as the longest delay has, so that asking again for what is new is cheap.
         self.spell = lru_cache(maxsize=2048)(self._spell)
+        self.events = lru_cache(maxsize=2048)(self._events)
 
     def slot_at(self, moment: int) -> int:
         """Return the number of the slot that ``moment`` is in, counted from the epoch."""
         day, rest = divmod(moment, DAY)
         return day * self.slots + rest * self.slots // DAY
 
-    def events(self, home: int, slot: int) -> Iterator[Event]:
-        """Yield the two events of the spell in this slot, if it has one."""
-        if spell := self.spell(home, slot):
-            yield self.event(home, slot, DETECTED, spell)
-            yield self.event(home, slot, QUIETED, spell)
-
-    def event(self, home: int, slot: int, kind: int, spell: Spell) -> Event:
-        """Return one of the two events of a spell."""
-        quieted = kind == QUIETED
-        time = spell.end if quieted else spell.start + self._duration
-        level = spell.level - 25 if quieted else spell.level
-        return Event(time, time + spell.delays[kind], home, slot, kind, level)
+    def _events(self, home: int, slot: int) -> tuple[Event, ...]:
+        """Return the two events of the spell in this slot, if it has one, by their kind."""
+        spell = self.spell(home, slot)
+        if not spell:
+            return ()
+        detected = spell.start + self._duration
+        return (
+            Event(detected, detected + self._delay(home, slot, DETECTED), home, slot, DETECTED, spell.level),
+            Event(spell.end, spell.end + self._delay(home, slot, QUIETED), home, slot, QUIETED, QUIET_LEVEL),
+        )
 
     def _spell(self, home: int, slot: int) -> Spell | None:
+        """Return the spell in this slot, if it has one."""
         chance, length, loudness, *places = draws(self._seed, "spell", home, slot)
         if chance >= self._chance:
             return None
@@ -84,8 +84,7 @@ class Spells:
         duration = int(self._shortest(end - begin) + length * self._span(end - begin))
         starts = [begin + int(place * (end - begin - duration)) for place in places[:4]]
         start = next((start for start in starts if _is_night(home, start)), starts[-1])
-        delays = self._delay(home, slot, DETECTED), self._delay(home, slot, QUIETED)
-        return Spell(start, start + duration, round(4 * (78 + loudness * 10.5)) / 4, delays)
+        return Spell(start, start + duration, round(4 * (78 + loudness * 10.5)) / 4)
 
     def _bounds(self, slot: int) -> tuple[int, int]:
         day, place = divmod(slot, self.slots)

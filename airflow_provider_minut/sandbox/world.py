@@ -15,7 +15,7 @@ from airflow_provider_minut.sandbox.fleet import Fleet, device_id, device_name, 
 from airflow_provider_minut.sandbox.heartbeats import Heartbeats
 from airflow_provider_minut.sandbox.moments import DAY, SECOND, to_iso
 from airflow_provider_minut.sandbox.rhythm import Readings
-from airflow_provider_minut.sandbox.spells import DETECTED, THRESHOLD, Event, Spells
+from airflow_provider_minut.sandbox.spells import DETECTED, QUIET_LEVEL, THRESHOLD, Event, Spells
 
 if TYPE_CHECKING:
     from airflow_provider_minut.sandbox.state import SandboxConfig
@@ -111,7 +111,9 @@ class World:
     def add_event(self, home: int, time: int, kind: int) -> Event:
         """Add an event by hand, visible at once."""
         # Numbers below those of all slots, so that its id is like no other.
-        event = Event(time, 0, home, -next(self._numbers), kind, THRESHOLD + 5 if kind == DETECTED else 50)
+        event = Event(
+            time, 0, home, -next(self._numbers), kind, THRESHOLD + 5 if kind == DETECTED else QUIET_LEVEL
+        )
         with self._lock:
             self._added[home] = (*self._added.get(home, ()), event)
         return event

@@ -40,7 +40,7 @@ def test_any_window_has_what_a_walk_finds(per_day, kinds):
 
 def test_window_on_the_very_moment_of_an_event():
     spells = Spells(0, 3, 0)
-    event = next(spells.events(1, spells.slot_at(NOW - DAY)))
+    event = spells.events(1, spells.slot_at(NOW - DAY))[0]
     assert list(Window(spells, 1, event.time, event.time + 1, NOW).oldest_first()) == [event]
     assert len(Window(spells, 1, event.time - 1, event.time, NOW)) == 0
     assert len(Window(spells, 1, event.time + 1, event.time + 2, NOW)) == 0
@@ -79,8 +79,8 @@ def test_empty_window():
 def test_last_page_of_a_million_events_needs_neither_memory_nor_a_walk(monkeypatch):
     spells = Spells(0, 1000, 0.05)
     looked_at = []
-    look = spells.spell
-    monkeypatch.setattr(spells, "spell", lambda home, slot: looked_at.append(slot) or look(home, slot))
+    look = spells.events
+    monkeypatch.setattr(spells, "events", lambda home, slot: looked_at.append(slot) or look(home, slot))
     tracemalloc.start()
     try:
         events = HomeEvents(spells, 1, NOW - 501 * DAY, NOW + 1, NOW)
