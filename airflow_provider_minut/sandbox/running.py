@@ -84,7 +84,8 @@ class Sandbox:
             text = f"event_type: must be one of {', '.join(HOME_EVENT_TYPES)}: {event_type}"
             raise ValueError(text)
         world = self._state.world
-        time_ = from_datetime(event_time)
+        # Rounded down: what occurs now must not be in the future.
+        time_ = from_datetime(event_time.replace(microsecond=event_time.microsecond // 1000 * 1000))
         event = world.add_event(self._home_number(home_id), time_, HOME_EVENT_TYPES.index(event_type))
         return str(world.home_event(event)["event_id"])
 

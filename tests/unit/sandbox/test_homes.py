@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import tracemalloc
+from datetime import timedelta
 
 import pytest
 
@@ -183,6 +184,13 @@ def test_added_event_is_seen_at_once_and_shifts_the_others(api, clock):
     assert other != event_id
     assert asked.get(EVENTS)["home_events"][0].keys() == newest[0].keys()
     assert other not in str(asked.get("/homes/64aa0000000000000000b002/events"))
+
+
+def test_event_of_this_moment_is_among_the_newest(api, clock):
+    clock.now += 0.0009
+    asked = api()
+    event_id = asked.sandbox.add_event(HOME, moment(clock.ms) + timedelta(microseconds=900))
+    assert asked.get(EVENTS, limit=1)["home_events"][0]["event_id"] == event_id
 
 
 def test_bad_event_cannot_be_added(api, clock):
