@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime, timedelta
+
+import requests
+
+from airflow_provider_minut.sandbox.running import Sandbox
+from airflow_provider_minut.sandbox.state import SandboxConfig
 
 HOME = "64aa0000000000000000b001"
 DEVICE = "64aa0000000000000000d001"
@@ -60,3 +66,11 @@ def iso(ms):
 
 def to_ms(text):
     return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+@contextlib.contextmanager
+def serve(clock, **config):
+    """Run a sandbox without a rate limit, whose tokens last."""
+    config = SandboxConfig(rate_limit=False, token_lifetime=10**7, **config)
+    with Sandbox(config, clock=clock) as sandbox, requests.Session() as session:
+        yield Api(sandbox, session)

@@ -10,6 +10,7 @@ import sys
 import pytest
 import requests
 
+from airflow_provider_minut.sandbox.__main__ import main
 from airflow_provider_minut.sandbox.state import SandboxConfig
 from tests.unit.sandbox.support import FORM
 
@@ -55,6 +56,20 @@ def test_exported_line_survives_a_shell_whatever_the_client_is_called():
         ("--token-lifetime", "0"),
         ("--token-lifetime", "nan"),
         ("--token-lifetime", "inf"),
+    ],
+)
+def test_impossible_value_is_named_with_its_option(option, value):
+    # Port 0 first, so that a value that is accepted by mistake does not take a port that is in use.
+    command = [*SANDBOX, "--port", "0", option, value]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    assert done.returncode == 2
+    assert f"argument {option}: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
         ("--homes", "0"),
         ("--homes", "1.5"),
         ("--devices", "-1"),
@@ -66,13 +81,10 @@ def test_exported_line_survives_a_shell_whatever_the_client_is_called():
         ("--fault-rate", "2"),
     ],
 )
-def test_impossible_value_is_named_with_its_option(option, value):
-    # Port 0 first, so that a value that is accepted by mistake does not take a port that is in use.
-    command = [*SANDBOX, "--port", "0", option, value]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    assert done.returncode == 2
-    assert f"argument {option}: " in done.stderr
-    assert "Traceback" not in done.stderr
+def test_impossible_fleet_is_named_with_its_option(option, value, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--port", "0", option, value])
+    assert f"argument {option}: " in capsys.readouterr().err
 
 
 def test_fleet_is_as_the_options_say():

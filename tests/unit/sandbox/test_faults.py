@@ -11,24 +11,30 @@ import uvicorn
 
 from airflow_provider_minut.sandbox import running
 from airflow_provider_minut.sandbox.faults import KINDS, Faults
-from tests.unit.sandbox.support import HOME, Api
+from tests.unit.sandbox.support import HOME, Api, StillClock, serve
 
 
-@pytest.fixture(params=[("h11", "asyncio"), ("httptools", "uvloop")], ids=" ".join)
-def faulty(request, api, monkeypatch):
+@pytest.fixture(scope="module", params=[("h11", "asyncio"), ("httptools", "uvloop")], ids=" ".join)
+def faulty(request):
     """A sandbox that fails as it is told, whichever HTTP implementation and event loop uvicorn finds."""
     for name in request.param:
         pytest.importorskip(name)
     config = running.server_config
-    monkeypatch.setattr(running, "server_config", lambda state: with_parts(config(state), *request.param))
-    asked = api()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "server_config", lambda state: with_parts(config(state), *request.param))
+        with serve(StillClock()) as asked:
 
-    def fail(*kinds):
-        following = itertools.chain(kinds, itertools.repeat(None))
-        monkeypatch.setattr(asked.sandbox._state.faults, "next", lambda: next(following))
+            def fail(kind):
+                following = itertools.chain([kind], itertools.repeat(None))
+                patch.setattr(asked.sandbox._state.faults, "next", lambda: next(following))
 
-    asked.fail = fail
-    return asked
+            asked.fail = fail
+            yield asked
+
+
+def counted(before, after):
+    """Return by how much each counter has grown."""
+    return {name: count - before.get(name, 0) for name, count in after.items() if count != before.get(name)}
 
 
 def with_parts(config, http, loop):
@@ -40,24 +46,27 @@ def with_parts(config, http, loop):
     [("429", 429, "application/json"), ("502", 502, "text/html; charset=utf-8"), ("504", 504, None)],
 )
 def test_answers_instead_of_the_real_one(faulty, kind, status, content_type):
+    before = faulty.sandbox.stats()
     faulty.fail(kind)
     reply = faulty.ask("GET", "/users/me")
     assert (reply.status_code, reply.headers.get("Content-Type")) == (status, content_type)
     assert faulty.get("/users/me")
-    stats = faulty.sandbox.stats()
-    assert stats["faults"] == {kind: 1}
-    assert stats["statuses"] == {"200": 2, str(status): 1}
+    after = faulty.sandbox.stats()
+    assert counted(before["faults"], after["faults"]) == {kind: 1}
+    assert counted(before["statuses"], after["statuses"]) == {"200": 1, str(status): 1}
 
 
 def test_connection_is_reset_before_any_byte(faulty, caplog):
+    before = faulty.sandbox.stats()
     faulty.fail("reset")
     with pytest.raises(requests.ConnectionError) as error:
         faulty.ask("GET", "/users/me")
     assert "ConnectionResetError" in str(error.value)
     assert faulty.get("/users/me")
-    stats = faulty.sandbox.stats()
-    assert (stats["requests"]["GET /users/me"], stats["statuses"]["200"]) == (2, 2)
-    assert stats["faults"] == {"reset": 1}
+    after = faulty.sandbox.stats()
+    assert counted(before["faults"], after["faults"]) == {"reset": 1}
+    assert counted(before["requests"], after["requests"]) == {"GET /users/me": 2}
+    assert counted(before["statuses"], after["statuses"]) == {"200": 1}
     assert not caplog.records
 
 
