@@ -12,9 +12,20 @@ import textwrap
 from types import FrameType
 
 from airflow_provider_minut.sandbox.choices import SANDBOX_CHOICES
+from airflow_provider_minut.sandbox.limits import LIMITS, problem_with
 
 INSTALL_HINT = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
 SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
+
+_FLEET_OPTIONS: tuple[tuple[str, type[int] | type[float], float, str], ...] = (
+    ("--homes", int, 2, "how many homes there are"),
+    ("--devices", int, 3, "how many devices there are, in all homes together"),
+    ("--seed", int, 0, "the same seed gives the same fleet, noisy spells and values"),
+    ("--spells-per-day", float, 0.5, "noisy spells per home and day, each with two events"),
+    ("--late-share", float, 0.05, "share of events and check-ins that reach the backend late, to 0.9"),
+    ("--silent-share", float, 0.0, "share of devices that have not checked in for three days"),
+    ("--fault-rate", float, 0.0, "share of requests that fail: 429, 502, 504, connection reset, cut body"),
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,8 +34,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         import uvicorn
 
+        from airflow_provider_minut.sandbox.guard import BASE_PATH
         from airflow_provider_minut.sandbox.running import LOOPBACK, connection_json, listen, server_config
-        from airflow_provider_minut.sandbox.server import BASE_PATH
         from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
     except ImportError:
         print(INSTALL_HINT, file=sys.stderr)
@@ -33,6 +44,8 @@ def main(argv: list[str] | None = None) -> int:
     config = SandboxConfig(
         token_lifetime=args.token_lifetime,
         rate_limit=not args.no_rate_limit,
+        sparse=args.sparse,
+        **{name: getattr(args, name) for name in LIMITS},
         **{name: value for name, value in known.items() if value},
     )
     try:
@@ -70,6 +83,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
         parser.error(f"argument --port: not from 0 to 65535: {args.port}")
     if not 0 < args.token_lifetime < math.inf:  # no number (nan) is not in between either
         parser.error(f"argument --token-lifetime: not a number of seconds above 0: {args.token_lifetime}")
+    for name in LIMITS:
+        if problem := problem_with(name, getattr(args, name)):
+            parser.error(f"argument --{name.replace('_', '-')}: {problem}")
     return args
 
 
@@ -90,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     help_ = "seconds until an access token expires (default: %(default)s, as Minut's)"
     parser.add_argument("--token-lifetime", type=float, default=3600, help=help_)
     parser.add_argument("--no-rate-limit", action="store_true", help="answer as fast as asked")
+    for name, kind, default, help_ in _FLEET_OPTIONS:
+        parser.add_argument(name, type=kind, default=default, help=f"{help_} (default: %(default)s)")
+    help_ = "leave out every field that may be missing"
+    parser.add_argument("--sparse", action="store_true", help=help_)
     return parser
 
 

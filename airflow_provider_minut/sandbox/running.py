@@ -7,14 +7,19 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
 
-from airflow_provider_minut.sandbox.server import BASE_PATH, create_app
+from airflow_provider_minut.sandbox.guard import BASE_PATH
+from airflow_provider_minut.sandbox.moments import from_datetime
+from airflow_provider_minut.sandbox.server import create_app
 from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
+from airflow_provider_minut.sandbox.world import HOME_EVENT_TYPES
 
 LOOPBACK = "127.0.0.1"
 START_TIMEOUT = 10.0
@@ -23,11 +28,14 @@ START_TIMEOUT = 10.0
 class Sandbox:
     """A Minut API on a free loopback port while the context lasts.
 
-    :param config: client, token lifetime and rate limit; random credentials by default.
+    :param config: client, limits and fleet; random credentials by default.
+    :param clock: what time it is in the sandbox, in seconds since the epoch.
     """
 
-    def __init__(self, config: SandboxConfig | None = None) -> None:
-        self._state = SandboxState(config or SandboxConfig())
+    def __init__(
+        self, config: SandboxConfig | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._state = SandboxState(config or SandboxConfig(), clock=clock)
         self._socket: socket.socket | None = None
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -64,6 +72,38 @@ class Sandbox:
     def set_token_lifetime(self, seconds: float) -> None:
         """Let tokens that are issued from now on live so long."""
         self._state.token_lifetime = seconds
+
+    def add_event(self, home_id: str, event_time: datetime, event_type: str = "noise_detected") -> str:
+        """Add an event to a home; readers see it at once, wherever its time puts it. Return its id.
+
+        :param event_time: when it occurred, with a time zone.
+        :param event_type: ``noise_detected`` or ``noise_quieted``.
+        :raises ValueError: there is no such home or type, or the time has no time zone.
+        """
+        if event_type not in HOME_EVENT_TYPES:
+            text = f"event_type: must be one of {', '.join(HOME_EVENT_TYPES)}: {event_type}"
+            raise ValueError(text)
+        world = self._state.world
+        # Rounded down: what occurs now must not be in the future.
+        time_ = from_datetime(event_time.replace(microsecond=event_time.microsecond // 1000 * 1000))
+        event = world.add_event(self._home_number(home_id), time_, HOME_EVENT_TYPES.index(event_type))
+        return str(world.home_event(event)["event_id"])
+
+    def events(self, home_id: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
+        """Return the events of a home in [start, end) that are visible now, oldest first, as in the API.
+
+        :raises ValueError: there is no such home, or a time has no time zone.
+        """
+        world = self._state.world
+        events = world.events(self._home_number(home_id), from_datetime(start), from_datetime(end))
+        return map(world.home_event, events.oldest_first())
+
+    def _home_number(self, home_id: str) -> int:
+        number = self._state.world.fleet.home_number(home_id)
+        if number is None:
+            text = f"home_id: there is no home {home_id}"
+            raise ValueError(text)
+        return number
 
     def __enter__(self) -> Self:
         self._socket = listen(0)

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 from airflow_provider_minut.sandbox.data import USER
+from airflow_provider_minut.sandbox.faults import Faults
+from airflow_provider_minut.sandbox.limits import LIMITS, problem_with
+from airflow_provider_minut.sandbox.world import World
 
 if TYPE_CHECKING:
     from jwt.types import Options
@@ -31,16 +34,39 @@ class SandboxConfig:
     :param client_secret: its secret.
     :param token_lifetime: seconds until an access token expires.
     :param rate_limit: whether requests are limited as Minut documents it.
+    :param homes: how many homes there are.
+    :param devices: how many devices there are, in all homes together.
+    :param seed: what the fleet's chance starts from; the same seed gives the same fleet, spells and values.
+    :param spells_per_day: noisy spells per home and day, each with two events; above 1, rounded.
+    :param late_share: the share of events and of check-ins that reach the backend late, from 0 to 0.9.
+    :param silent_share: the share of devices that have not checked in for three days, from 0 to 1.
+    :param fault_rate: the share of API requests that fail with a fault, from 0 to 1.
+    :param sparse: whether fields are left out that may be missing.
+    :raises ValueError: one of the numbers is not in its range.
     """
 
     client_id: str = field(default_factory=lambda: secrets.token_hex(8))
     client_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     token_lifetime: float = 3600
     rate_limit: bool = True
+    homes: int = 2
+    devices: int = 3
+    seed: int = 0
+    spells_per_day: float = 0.5
+    late_share: float = 0.05
+    silent_share: float = 0.0
+    fault_rate: float = 0.0
+    sparse: bool = False
+
+    def __post_init__(self) -> None:
+        for name in LIMITS:
+            if problem := problem_with(name, getattr(self, name)):
+                text = f"{name}: {problem}"
+                raise ValueError(text)
 
 
 class SandboxState:
-    """Issues and checks tokens, keeps the rate limit, and counts.
+    """Issues and checks tokens, keeps the rate limit, counts, and has the world and its faults.
 
     :param config: what to start with.
     :param clock: seconds since the epoch; tests have their own.
@@ -50,6 +76,8 @@ class SandboxState:
         self.config = config
         self.client_secret = config.client_secret
         self.token_lifetime = config.token_lifetime
+        self.world = World(config, clock)
+        self.faults = Faults(config.seed, config.fault_rate)
         self._clock = clock
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
@@ -123,18 +151,20 @@ class SandboxState:
         with self._lock:
             self._counts["token_requests"] += 1
 
-    def count_request(self, what: str, status: int) -> None:
-        """Count one answered request below the base URL, the token endpoint included."""
+    def count_request(self, what: str, status: int | None) -> None:
+        """Count one request below the base URL, the token endpoint included; ``None`` if it got no answer."""
         with self._lock:
             self._requests[what] += 1
-            self._statuses[str(status)] += 1
+            if status is not None:
+                self._statuses[str(status)] += 1
 
     def stats(self) -> dict[str, Any]:
         """Return all counters."""
         names = ("token_requests", "tokens_issued", "max_in_1s", "max_in_60s")
         with self._lock:
             counts: dict[str, Any] = {name: self._counts[name] for name in names}
-            return counts | {"requests": dict(self._requests), "statuses": dict(self._statuses)}
+            counts |= {"requests": dict(self._requests), "statuses": dict(self._statuses)}
+        return counts | {"faults": self.faults.counts()}
 
 
 def _count_since(times: deque[float], since: float) -> int:

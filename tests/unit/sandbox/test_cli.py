@@ -8,6 +8,11 @@ import subprocess
 import sys
 
 import pytest
+import requests
+
+from airflow_provider_minut.sandbox.__main__ import main
+from airflow_provider_minut.sandbox.state import SandboxConfig
+from tests.unit.sandbox.support import FORM
 
 SANDBOX = [sys.executable, "-m", "airflow_provider_minut.sandbox"]
 
@@ -60,3 +65,59 @@ def test_impossible_value_is_named_with_its_option(option, value):
     assert done.returncode == 2
     assert f"argument {option}: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--homes", "0"),
+        ("--homes", "1.5"),
+        ("--devices", "-1"),
+        ("--seed", "-1"),
+        ("--spells-per-day", "-0.1"),
+        ("--spells-per-day", "nan"),
+        ("--late-share", "0.95"),
+        ("--silent-share", "1.1"),
+        ("--fault-rate", "2"),
+    ],
+)
+def test_impossible_fleet_is_named_with_its_option(option, value, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["--port", "0", option, value])
+    assert f"argument {option}: " in capsys.readouterr().err
+
+
+def test_fleet_is_as_the_options_say():
+    options = ["--homes", "7", "--devices", "9", "--seed", "5", "--spells-per-day", "24", "--late-share", "0"]
+    with start(
+        *options, "--silent-share", "0.5", "--fault-rate", "0", "--sparse", "--no-rate-limit"
+    ) as process:
+        export = next(line for line in read_greeting(process) if "export" in line)
+        fields = json.loads(export.partition("=")[2].strip().strip("'"))
+        user = (fields["login"], fields["password"])
+        token = requests.post(f"{fields['host']}/oauth/token", data=FORM, auth=user, timeout=5).json()
+        header = {"Authorization": f"Bearer {token['access_token']}"}
+        homes, devices = (
+            requests.get(f"{fields['host']}/{name}", headers=header, timeout=5).json()[name]
+            for name in ("homes", "devices")
+        )
+        process.terminate()
+    assert (len(homes), len(devices)) == (7, 9)
+    assert homes[6] == {"home_id": "64aa0000000000000000b007", "name": "Home 7"}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "accepted"),
+    [
+        ("homes", 0, "from 1 to 10000000"),
+        ("devices", -1, "from 0 to 10000000"),
+        ("seed", -1, "from 0 to"),
+        ("spells_per_day", float("inf"), "from 0 to 8640"),
+        ("late_share", 1, "from 0 to 0.9"),
+        ("silent_share", float("nan"), "from 0 to 1"),
+        ("fault_rate", 1.01, "from 0 to 1"),
+    ],
+)
+def test_impossible_field_is_named_with_what_is_accepted(field, value, accepted):
+    with pytest.raises(ValueError, match=f"^{field}: not {accepted}.*: {value}$"):
+        SandboxConfig(**{field: value})

@@ -1,0 +1,1 @@
+"""The endpoints below the base URL, by what they are about."""

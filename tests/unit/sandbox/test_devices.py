@@ -1,0 +1,226 @@
+"""Devices, their settings and what they measured over HTTP."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from tests.unit.sandbox.support import DAY, DEVICE, HOME, HOUR, iso, to_ms
+
+PATH = f"/devices/{DEVICE}"
+SENSORS = ["sound_level", "temperature", "humidity", "motion_events", "pressure", "battery"]
+REACTION = {"type": "sound_level_high", "notifications": [], "value": 75, "duration_seconds": 600}
+
+
+def test_first_devices_are_those_that_they_always_were(quiet):
+    devices = quiet.get("/devices")
+    assert devices.keys() == {"devices"}
+    assert [(d["description"], d["home"][-1]) for d in devices["devices"]] == [
+        ("Hallway", "1"),
+        ("Kitchen", "1"),
+        ("Studio", "2"),
+    ]
+
+
+@pytest.mark.parametrize("count", [0, 2, 1000])
+def test_fleets_to_1000_come_in_one_answer(api, count):
+    answer = api(devices=count).get("/devices", limit=1, offset=1)
+    assert (len(answer["devices"]), "paging" in answer) == (count, False)
+
+
+def test_larger_fleets_page(api):
+    asked = api(devices=1_500, homes=10)
+    first, second = asked.get("/devices"), asked.get("/devices", offset=1_000)
+    assert second["paging"] == {"total_count": 1_500, "limit": 1_000, "offset": 1_000}
+    ids = [device["device_id"] for device in first["devices"] + second["devices"]]
+    assert len(set(ids)) == 1_500
+    assert asked.get(f"/devices/{ids[-1]}") == second["devices"][-1]
+    assert asked.error("GET", "/devices?limit=1001").startswith("limit: ")
+
+
+def test_device_tells_what_it_knew_when_it_checked_in(api, clock):
+    asked = api()
+    device = asked.get(PATH)
+    heard = to_ms(device["last_heard_from_at"])
+    assert heard <= clock.ms < to_ms(device["next_heartbeat_at"]) <= clock.ms + HOUR
+    latest = device["latest_sensor_values"]
+    assert latest.keys() == {"temperature", "sound", "humidity", "accelerometer_z"}
+    times = {to_ms(value["time"]) for value in latest.values()}
+    assert len(times) == 4
+    assert heard - 10_000 < min(times) <= max(times) <= heard
+    assert device["home"] == HOME
+    clock.now = to_ms(device["next_heartbeat_at"]) / 1000 - 0.001
+    assert asked.get(PATH) == device
+    clock.now += 0.001
+    assert asked.get(PATH)["latest_sensor_values"] != latest
+
+
+def test_silent_devices_were_heard_of_three_days_ago(api, clock):
+    devices = api(devices=10, silent_share=0.3).get("/devices")["devices"]
+    silent = [d for d in devices if to_ms(d["last_heard_from_at"]) <= clock.ms - 3 * DAY]
+    assert len(silent) == 3
+    assert [device for device in devices if device["offline"]] == silent
+    assert all(to_ms(d["next_heartbeat_at"]) > clock.ms for d in devices)
+
+
+def test_settings_are_replaced_and_shown_everywhere(api):
+    asked = api()
+    before = asked.get(PATH)
+    assert before["reactions"] == [REACTION]
+    assert before["quiet_hours"] == {"enabled": False, "start": "22:00", "end": "07:00"}
+    reaction = {"type": "sound_level_high_quiet_hours", "value": 65.5, "duration_seconds": 300}
+    quiet = {"enabled": True, "start": "23:30", "end": "06:00"}
+    after = asked.ask("PUT", PATH, json={"reactions": [reaction], "quiet_hours": quiet}).json()
+    assert after["reactions"] == [reaction | {"notifications": []}]
+    assert after["configuration"] == {"reactions": after["reactions"], "quiet_hours": quiet}
+    assert (
+        asked.get(PATH)
+        == after
+        == before | {k: after[k] for k in ("reactions", "quiet_hours", "configuration")}
+    )
+    assert asked.ask("PUT", PATH, json={"description": "Hall"}).json() == after | {"description": "Hall"}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"reactions": REACTION}, "reactions"),
+        ({"reactions": [1]}, "reactions"),
+        ({"reactions": [{"type": "sound_level_high"}]}, "reactions"),
+        ({"reactions": [REACTION | {"x": 1}]}, "reactions"),
+        ({"reactions": [REACTION | {"type": "noise"}]}, "type"),
+        ({"reactions": [REACTION | {"type": []}]}, "type"),
+        ({"reactions": [REACTION | {"value": "75"}]}, "value"),
+        ({"reactions": [REACTION | {"value": True}]}, "value"),
+        ({"reactions": [REACTION | {"notifications": "push"}]}, "notifications"),
+        ({"reactions": [REACTION | {"duration_seconds": 299}]}, "duration_seconds"),
+        ({"reactions": [REACTION | {"duration_seconds": 901}]}, "duration_seconds"),
+        ({"reactions": [REACTION | {"duration_seconds": 600.0}]}, "duration_seconds"),
+        ({"quiet_hours": "22:00"}, "quiet_hours"),
+        ({"quiet_hours": {"enabled": True}}, "quiet_hours"),
+        ({"quiet_hours": {"enabled": True, "start": "24:00", "end": "07:00"}}, "quiet_hours"),
+        ({"quiet_hours": {"enabled": True, "start": "22:00", "end": "7:00"}}, "quiet_hours"),
+        ({"quiet_hours": {"enabled": 1, "start": "22:00", "end": "07:00"}}, "enabled"),
+        ({"description": None}, "description"),
+        ({"name": "x"}, "name"),
+        ("x", "body"),
+    ],
+)
+def test_bad_setting_is_named_and_changes_nothing(quiet, body, field):
+    before = quiet.get(PATH)
+    assert quiet.error("PUT", PATH, json=body).startswith(f"{field}: ")
+    assert quiet.get(PATH) == before
+
+
+def test_number_that_is_none_in_json_is_refused(quiet):
+    body = b'{"reactions": [{"type": "sound_level_high", "value": NaN}]}'
+    assert quiet.error("PUT", PATH, data=body).startswith("value: ")
+
+
+@pytest.mark.parametrize("id_", ["64aa0000000000000000d004", HOME, "x"])
+def test_unknown_device_or_sensor_is_not_found(quiet, id_):
+    quiet.error("GET", f"/devices/{id_}", 404)
+    quiet.error("PUT", f"/devices/{id_}", 404, json={})
+    quiet.error("GET", f"/devices/{id_}/sound_level", 404)
+    quiet.error("GET", f"{PATH}/part_als", 404)
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_history_is_that_of_the_last_day_up_to_the_last_check_in(quiet, clock, sensor):
+    answer = quiet.get(f"{PATH}/{sensor}")
+    times = [to_ms(value["datetime"]) for value in answer["values"]]
+    heard = to_ms(quiet.get(PATH)["last_heard_from_at"])
+    assert answer.keys() == {"unit", "time_resolution", "values"}
+    assert answer["values"][0].keys() == {"datetime", "value"}
+    assert answer["time_resolution"] == 420
+    first = -(-(clock.ms - DAY) // 420_000) * 420_000
+    assert times == list(range(first, heard + 1, 420_000))
+
+
+def test_start_is_included_and_end_is_not(quiet, clock):
+    begin = clock.ms // DAY * DAY - DAY
+    window = {"start_at": iso(begin), "end_at": iso(begin + 4 * HOUR), "time_resolution": 3600}
+    values = quiet.get(f"{PATH}/temperature", **window)["values"]
+    assert [to_ms(value["datetime"]) for value in values] == [begin + n * HOUR for n in range(4)]
+
+
+def test_windows_put_together_are_the_whole(quiet, clock):
+    edges = [clock.ms - DAY, clock.ms - DAY + 12_345_678, clock.ms - 3 * HOUR, clock.ms]
+    parts = [
+        quiet.get(f"{PATH}/sound_level", start_at=iso(a), end_at=iso(b))["values"]
+        for a, b in itertools.pairwise(edges)
+    ]
+    assert [value for part in parts for value in part] == quiet.get(f"{PATH}/sound_level")["values"]
+
+
+def test_nulls_least_and_greatest_are_there_if_asked_for(quiet, clock):
+    window = {"start_at": iso(clock.ms - DAY), "end_at": iso(clock.ms + DAY), "include_min_max": True}
+    known = quiet.get(f"{PATH}/sound_level", **window)["values"]
+    filled = quiet.get(f"{PATH}/sound_level", null_fill=True, **window)["values"]
+    assert all(value["min"] <= value["value"] <= value["max"] for value in known)
+    assert filled[: len(known)] == known
+    rest = filled[len(known) :]
+    assert len(rest) >= DAY // 420_000
+    assert all(value["value"] is value["min"] is value["max"] is None for value in rest)
+
+
+def test_coarse_motion_is_the_sum_of_fine_motion(quiet, clock):
+    begin = clock.ms // DAY * DAY - 2 * DAY
+    window = {"start_at": iso(begin), "end_at": iso(begin + DAY)}
+    fine = quiet.get(f"{PATH}/motion_events", time_resolution=60, **window)["values"]
+    coarse = quiet.get(f"{PATH}/motion_events", time_resolution=86_400, **window)["values"]
+    assert [value["value"] for value in coarse] == [sum(value["value"] for value in fine)]
+    assert (len(fine), coarse[0]["value"] > 100) == (1440, True)
+
+
+def test_nothing_is_measured_before_the_history_or_after_the_last_check_in(api, clock):
+    asked = api(silent_share=1)
+    assert asked.get(f"{PATH}/humidity")["values"] == []
+    early = {"start_at": "2019-12-31T00:00:00Z", "end_at": "2020-01-02T00:00:00Z"}
+    values = asked.get(f"{PATH}/humidity", **early)["values"]
+    assert values[0]["datetime"] >= "2019-12-31T23:5"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("time_resolution", 59),
+        ("time_resolution", 86_401),
+        ("time_resolution", "x"),
+        ("null_fill", "perhaps"),
+        ("include_min_max", "perhaps"),
+        ("start_at", "2027-01-15T00:00:00"),
+        ("end_at", "now"),
+        ("start_at", "2026-12-15T07:59:59Z"),  # 31 days and a second
+    ],
+)
+def test_bad_parameter_is_named(quiet, field, value):
+    assert quiet.error("GET", f"{PATH}/sound_level", params={field: value}).startswith(f"{field}: ")
+
+
+def test_31_days_are_allowed(quiet):
+    values = quiet.get(f"{PATH}/sound_level", start_at="2026-12-15T08:00:00Z", time_resolution=86_400)[
+        "values"
+    ]
+    assert len(values) == 31
+
+
+def test_sparse_answers_have_only_what_is_always_there(api):
+    asked = api(sparse=True, silent_share=1, devices=1001, spells_per_day=3)
+    homes = asked.get("/homes")
+    assert homes == {
+        "homes": [
+            {"home_id": HOME, "name": "Harbour Loft"},
+            {"home_id": HOME[:-1] + "2", "name": "Garden Studio"},
+        ]
+    }
+    assert asked.get("/devices").keys() == {"devices"}
+    assert asked.get(PATH) == {"device_id": DEVICE, "home": HOME}
+    assert asked.get(f"{PATH}/battery") == {"unit": "V", "time_resolution": 420}
+    events = asked.get(f"/homes/{HOME}/events")
+    assert events.keys() == {"home_events"}
+    assert events["home_events"][0].keys() == {"event_id", "event_type", "event_time", "home_id"}
+    changed = asked.ask("PUT", f"/homes/{HOME}", json={"alarm_status": "on", "name": "Loft"})
+    assert changed.json() == {"home_id": HOME, "name": "Loft"}
+    assert asked.ask("PATCH", f"/homes/{HOME}/alarm", json={"alarm_status": "on"}).json() == {}
