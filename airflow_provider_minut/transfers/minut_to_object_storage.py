@@ -76,9 +76,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
             "requests": extraction.request_count,
         }
         result |= covered
-        self.log.info(
-            "%d %s in %s, with %d requests.", result["rows"], self.dataset, path, result["requests"]
-        )
+        self.log.info("%d %s in %s; requests: %d.", result["rows"], self.dataset, path, result["requests"])
         if self.asset_alias:
             asset = Asset(f"{path.protocol or 'file'}://{path.path}")
             context["outlet_events"][AssetAlias(self.asset_alias)].add(asset, extra=result)

@@ -67,7 +67,7 @@ class MinutToSqlOperator(MinutTransferOperator):
                 file.seek(0)
                 self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
         result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}
-        text = "%d %s in table %s, with %d requests."
+        text = "%d %s in table %s; requests: %d."
         self.log.info(text, result["rows"], self.dataset, self.table, result["requests"])
         return result | covered
 
