@@ -19,6 +19,11 @@ class Window:
 
     Of the slots in which each has all its events nothing is computed before it is asked for.
 
+    :param spells: what the events follow from.
+    :param home: the number of the home.
+    :param start: the first moment, in milliseconds since the epoch.
+    :param end: the moment after the last one.
+    :param now: when the events are asked for; what has not reached the backend by then is not there.
     :param kinds: which events, in the order of their time.
     """
 
@@ -78,7 +83,13 @@ class Window:
 class HomeEvents:
     """All events of a home in [start, end) that are visible ``now``: those of its spells and the added ones.
 
+    :param spells: what the other events follow from.
+    :param home: the number of the home.
+    :param start: the first moment, in milliseconds since the epoch.
+    :param end: the moment after the last one.
+    :param now: when the events are asked for.
     :param added: the events that were added to this home by hand, whatever their time and kind.
+    :param kinds: which events, in the order of their time.
     """
 
     spells: Spells

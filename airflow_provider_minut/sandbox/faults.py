@@ -28,6 +28,7 @@ _HTML = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway<
 class Faults:
     """Draws which requests are to fail and how, and counts those that did.
 
+    :param seed: the same seed draws the same faults.
     :param rate: the probability that a request fails.
     """
 

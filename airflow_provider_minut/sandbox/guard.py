@@ -22,6 +22,9 @@ class Guard:
     """ASGI middleware around the endpoints.
 
     It is not FastAPI's kind, which costs a task for each request and hides the connection from the faults.
+
+    :param app: what is inside.
+    :param state: knows the tokens, the rate limit and the faults, and counts.
     """
 
     def __init__(self, app: App, state: SandboxState) -> None:

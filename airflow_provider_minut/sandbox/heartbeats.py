@@ -12,8 +12,10 @@ SILENT_SINCE = 3 * DAY  # before the sandbox started
 class Heartbeats:
     """The hourly check-ins of all devices, each at a minute and second of its own.
 
-    :param started: when the sandbox started, in milliseconds since the epoch.
+    :param seed: what the places in the hour and the missed check-ins depend on.
+    :param fleet: knows which devices are silent.
     :param missed_share: the share of check-ins that fail, below 1; the next one brings their data.
+    :param started: when the sandbox started, in milliseconds since the epoch.
     """
 
     def __init__(self, seed: int, fleet: Fleet, missed_share: float, started: int) -> None:

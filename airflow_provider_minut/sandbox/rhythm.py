@@ -45,7 +45,12 @@ class Span:
 
 
 class Readings:
-    """The values of all sensors."""
+    """The values of all sensors, at moments in milliseconds since the epoch.
+
+    :param seed: what the noise on top of the daily rhythm depends on.
+    :param fleet: knows in which home a device is.
+    :param spells: when it is noisy there.
+    """
 
     def __init__(self, seed: int, fleet: Fleet, spells: Spells) -> None:
         self._seed = seed

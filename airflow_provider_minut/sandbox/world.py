@@ -37,6 +37,7 @@ _QUIET_HOURS = {"enabled": False, "start": "22:00", "end": "07:00"}
 class World:
     """What lives in a sandbox. Only what was changed or added is stored.
 
+    :param config: what there is of it.
     :param clock: seconds since the epoch.
     """
 
