@@ -15,7 +15,7 @@ A delayed request waits 50 ms for each request over 20 in its second (documented
 A refused request gets 429 without Retry-After and does not count; token requests and requests without \
 a valid token do not count.
 GET /homes and the events page with limit (30, at most 100) and offset; GET /devices pages above 1,000 \
-devices only, with limit (1,000, which is also the most) and offset.
+devices only, with limit (1,000, which is also the most) and offset, and not in sparse mode.
 Errors have a JSON body with message, status and error_key, those for an unknown path (404) or method \
 (405) too (documented: that there are messages).
 /_sandbox/stats and /_sandbox/revoke are the sandbox's own and need no token.

@@ -89,11 +89,12 @@ def device_routes(world: World) -> APIRouter:
 
 def _listed(world: World, limit: int, offset: int) -> dict[str, Any]:
     count = world.fleet.devices
-    if count <= PAGE:
-        limit, offset = PAGE, 0
+    paged = count > PAGE and not world.sparse
+    if not paged:
+        limit, offset = count, 0
     numbers = range(1, count + 1)[offset : offset + limit]
     answer: dict[str, Any] = {"devices": [world.device(number) for number in numbers]}
-    if count > PAGE and not world.sparse:
+    if paged:
         answer["paging"] = {"total_count": count, "limit": limit, "offset": offset}
     return answer
 
