@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import multiprocessing
-import os
 import resource
 import statistics
 import tempfile
@@ -40,6 +40,7 @@ def extract(base_url, client_id, client_secret, days, path, settings=NO_LIMIT) -
     """Write the home's events of so many days; return the rows and the requests."""
     from airflow.sdk import ObjectStoragePath
 
+    logging.getLogger("airflow_provider_minut").setLevel(logging.WARNING)
     client = MinutClient(
         ClientCredentials(client_id, client_secret), ClientSettings(base_url=base_url, **settings)
     )
@@ -129,7 +130,6 @@ def budget(folder, seconds=180) -> None:
 
 
 def main() -> None:
-    os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         speed(folder)

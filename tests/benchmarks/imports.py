@@ -20,6 +20,8 @@ print((time.perf_counter() - started) * 1000)
 SUBJECTS = {
     "nothing": "pass",
     "this provider: hook and operators": "import airflow_provider_minut.operators.minut",
+    "this provider: transfers": "import airflow_provider_minut.transfers.minut_to_sql, "
+    "airflow_provider_minut.transfers.minut_to_object_storage",
     "requests and tenacity, for comparison": "import requests, tenacity",
 }
 

@@ -68,8 +68,9 @@ def installed(request, wheel, tmp_path_factory):
     folder = tmp_path_factory.mktemp(request.param)
     venv = folder / "venv"
     subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
-    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python", f"{wheel}[sandbox]"]
-    subprocess.run([*install, *AIRFLOWS[request.param]], check=True, cwd=folder)
+    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
+    packages = [f"{wheel}[report,sandbox]", "apache-airflow-providers-sqlite"]
+    subprocess.run([*install, *packages, *AIRFLOWS[request.param]], check=True, cwd=folder)
     environment = clean_environment(venv) | {
         "AIRFLOW_HOME": str(folder / "home"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",

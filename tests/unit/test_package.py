@@ -85,13 +85,28 @@ def test_hook_has_what_airflow_looks_for():
 
 def test_connection_ids_are_templated():
     from airflow_provider_minut.operators import minut
+    from airflow_provider_minut.transfers import minut_to_object_storage, minut_to_sql
 
-    for operator in (minut.MinutApiOperator, minut.MinutValidateCredentialsOperator):
+    operators = [
+        value
+        for module in (minut, minut_to_object_storage, minut_to_sql)
+        for name, value in vars(module).items()
+        if name.startswith("Minut") and name.endswith("Operator")
+    ]
+    assert len(operators) >= 6
+    for operator in operators:
         assert "minut_conn_id" in operator.template_fields
 
 
 @pytest.mark.parametrize(
-    "module", ["airflow_provider_minut.operators.minut", "airflow_provider_minut.get_provider_info"]
+    "module",
+    [
+        "airflow_provider_minut.operators.minut",
+        "airflow_provider_minut.transfers.minut_to_object_storage",
+        "airflow_provider_minut.transfers.minut_to_sql",
+        "airflow_provider_minut.report",
+        "airflow_provider_minut.get_provider_info",
+    ],
 )
 def test_importing_what_dags_import_pulls_in_nothing_heavy(module):
     code = (
@@ -101,7 +116,18 @@ def test_importing_what_dags_import_pulls_in_nothing_heavy(module):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     new = ast.literal_eval(done.stdout.splitlines()[-1])
-    assert not {"requests", "tenacity", "urllib3", "fastapi", "jwt", "rich"} & set(new)
+    heavy = {
+        "requests",
+        "tenacity",
+        "urllib3",
+        "fastapi",
+        "jwt",
+        "rich",
+        "pyarrow",
+        "sqlalchemy",
+        "matplotlib",
+    }
+    assert not heavy & set(new)
 
 
 def test_provider_info_needs_no_import_at_all():

@@ -9,7 +9,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 
 from airflow_provider_minut.exceptions import MinutConnectionError, MinutNotFoundError
-from airflow_provider_minut.operators.minut import MinutApiOperator, MinutValidateCredentialsOperator
+from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.operators.minut import (
+    MinutApiOperator,
+    MinutSetAlarmOperator,
+    MinutUpdateDeviceOperator,
+    MinutValidateCredentialsOperator,
+)
 from tests.conftest import CLIENT_SECRET
 
 
@@ -81,3 +87,64 @@ def test_dag_params_do_not_become_the_query(minut_sandbox):
     with DAG("d", params={"limit": 0}, schedule=None):
         operator = MinutApiOperator(task_id="t", endpoint="/homes")
     assert len(operator.execute({})["homes"]) == 2
+
+
+DEVICE, HOME = "64aa0000000000000000d001", "64aa0000000000000000b001"
+LOUD = {"type": "sound_level_high", "value": 72.0}
+QUIET = {"enabled": True, "start": "22:30", "end": "07:00"}
+
+
+def test_thresholds_are_written_once_and_what_is_not_given_stays(minut_sandbox, capsys):
+    operator = MinutUpdateDeviceOperator(task_id="t", device_id=DEVICE, reactions=[LOUD], quiet_hours=QUIET)
+    result = operator.execute({})
+    assert result["device_id"] == DEVICE
+    assert "sound_level_high.value: 75 -> 72.0" in result["changes"]
+    assert "quiet_hours.enabled: False -> True" in result["changes"]
+    assert "changed: sound_level_high.value: 75 -> 72.0" in capsys.readouterr().out
+    with MinutHook().get_conn() as client:
+        device = client.get_device(DEVICE)
+    assert (device["reactions"][0]["value"], device["reactions"][0]["duration_seconds"]) == (72.0, 600)
+    assert device["quiet_hours"] == QUIET
+    assert operator.execute({})["changes"] == []
+    assert "is so already; nothing to change" in capsys.readouterr().out
+    assert minut_sandbox.stats()["requests"]["PUT /devices/{id}"] == 1
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments", "expected"),
+    [
+        (
+            MinutUpdateDeviceOperator,
+            {"device_id": DEVICE, "reactions": [LOUD]},
+            "sound_level_high.value: 75 -> 72.0",
+        ),
+        (MinutSetAlarmOperator, {"home_id": HOME, "alarm_status": "on"}, "alarm_status: off -> on"),
+    ],
+)
+def test_dry_run_logs_the_difference_and_writes_nothing(minut_sandbox, capsys, operator, arguments, expected):
+    result = operator(task_id="t", dry_run=True, **arguments).execute({})
+    assert result["changes"] == [expected]
+    assert f"would change (dry run): {expected}" in capsys.readouterr().out
+    assert not [what for what in minut_sandbox.stats()["requests"] if what.startswith(("PUT", "PATCH"))]
+
+
+def test_alarm_is_set_once(minut_sandbox):
+    operator = MinutSetAlarmOperator(task_id="t", home_id=HOME, alarm_status="on")
+    assert operator.execute({}) == {"home_id": HOME, "changes": ["alarm_status: off -> on"]}
+    assert operator.execute({}) == {"home_id": HOME, "changes": []}
+    assert minut_sandbox.stats()["requests"]["PATCH /homes/{id}/alarm"] == 1
+
+
+@pytest.mark.parametrize(
+    ("operator", "arguments", "field"),
+    [
+        (MinutSetAlarmOperator, {"home_id": HOME, "alarm_status": "armed"}, "alarm_status"),
+        (MinutSetAlarmOperator, {"home_id": "../x", "alarm_status": "on"}, "home_id"),
+        (MinutUpdateDeviceOperator, {"device_id": DEVICE, "reactions": [{"value": 3}]}, "reactions"),
+        (MinutUpdateDeviceOperator, {"device_id": DEVICE, "quiet_hours": {"start": "10pm"}}, "quiet_hours"),
+    ],
+)
+def test_what_cannot_be_written_fails_without_retries(minut_sandbox, operator, arguments, field):
+    with pytest.raises(AirflowFailException, match=field):
+        operator(task_id="t", **arguments).execute({})
+    assert minut_sandbox.stats()["requests"] == {}
