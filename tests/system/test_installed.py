@@ -15,10 +15,12 @@ from airflow_provider_minut.get_provider_info import CONN_FIELDS
 
 
 def test_airflow_knows_the_provider(installed):
-    listed = installed.airflow("providers", "get", "airflow-provider-minut", "--full")
+    # Not as a table: its columns are as narrow as the terminal makes them.
+    listed = installed.airflow("providers", "get", "airflow-provider-minut", "--output", "json")
     assert listed.returncode == 0, listed.stdout
-    assert "airflow-provider-minut" in listed.stdout
-    assert "minut" in installed.airflow("providers", "hooks").stdout
+    assert '"Provider": "airflow-provider-minut"' in listed.stdout, listed.stdout
+    hooks = installed.airflow("providers", "hooks", "--output", "json")
+    assert "airflow_provider_minut.hooks.minut.MinutHook" in hooks.stdout, hooks.stdout
 
 
 def test_form_has_our_labels_and_fields(installed):
