@@ -21,9 +21,10 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 
 FOLDER = "{{ var.value.get('minut_export_path', '/tmp/minut-export') }}"
-NAME = (
-    "{{ params.start_at[:10] ~ '_' ~ params.end_at[:10] if params.start_at else data_interval_start | ds }}"
-)
+# A run that is triggered by hand may have no data interval; then it is the day so far.
+END = "data_interval_end | default(dag_run.run_after)"
+DAY = "(data_interval_start | default(dag_run.run_after)).strftime('%Y-%m-%d')"
+NAME = f"{{{{ params.start_at[:10] ~ '_' ~ params.end_at[:10] if params.start_at else {DAY} }}}}"
 
 with DAG(
     dag_id="minut_export",
@@ -40,14 +41,14 @@ with DAG(
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["minut"],
-):
+) as dag:
     for dataset in ("homes", "devices", "events", "readings"):
         MinutToObjectStorageOperator(
             task_id=f"export_{dataset}",
             dataset=dataset,
             path=f"{FOLDER}/{dataset}/{NAME}.jsonl.gz",
-            start_at="{{ params.start_at or data_interval_start.start_of('day') }}",
-            end_at="{{ params.end_at or data_interval_end }}",
+            start_at=f"{{{{ params.start_at or {DAY} ~ 'T00:00:00Z' }}}}",
+            end_at=f"{{{{ params.end_at or {END} }}}}",
             lookback=timedelta(hours=2),
             asset_alias=f"minut_{dataset}",
             minut_conn_id="minut_default",

@@ -44,10 +44,15 @@ with DAG(
     tags=["minut"],
 ):
 
+    def until() -> datetime:
+        """Return the end of the run's data interval; triggered by hand, a run may have none."""
+        context = get_current_context()
+        return context.get("data_interval_end") or context["dag_run"].run_after
+
     @task
     def list_homes() -> list[str]:
         """Return the ids of the homes in the newest export."""
-        since = get_current_context()["data_interval_end"] - timedelta(days=DAYS)
+        since = until() - timedelta(days=DAYS)
         return sorted({home["home_id"] for home in exported("homes", since)})
 
     @task(max_active_tis_per_dag=4, map_index_template="{{ task.op_kwargs['home_id'] }}")
@@ -55,7 +60,7 @@ with DAG(
         """Write the page of one home; return where it is."""
         from airflow_provider_minut.report import noise_report
 
-        end = get_current_context()["data_interval_end"]
+        end = until()
         start = end - timedelta(days=DAYS)
         homes = {row["home_id"]: row for row in exported("homes", start)}
         devices = {row["device_id"]: row for row in exported("devices", start) if row.get("home") == home_id}

@@ -19,6 +19,10 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
 
+# A run that is triggered by hand may have no data interval; then it is the last 24 hours.
+START = "data_interval_start | default(dag_run.run_after - macros.timedelta(days=1))"
+END = "data_interval_end | default(dag_run.run_after)"
+
 with DAG(
     dag_id="minut_to_warehouse",
     description="Every day: homes, devices, events and readings of the account, in a database.",
@@ -34,7 +38,7 @@ with DAG(
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["minut"],
-):
+) as dag:
     for dataset in ("homes", "devices", "events", "readings"):
         MinutToSqlOperator(
             task_id=f"load_{dataset}",
@@ -42,8 +46,8 @@ with DAG(
             conn_id="minut_warehouse",
             table=f"minut_{dataset}",
             create_table=True,
-            start_at="{{ params.start_at or data_interval_start }}",
-            end_at="{{ params.end_at or data_interval_end }}",
+            start_at=f"{{{{ params.start_at or {START} }}}}",
+            end_at=f"{{{{ params.end_at or {END} }}}}",
             lookback=timedelta(days=1),
             minut_conn_id="minut_default",
         )

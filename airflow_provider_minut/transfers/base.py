@@ -113,15 +113,16 @@ class MinutTransferOperator(BaseOperator):
         )
 
     def _range(self, context: Context) -> tuple[datetime, datetime]:
-        start = _moment("start_at", self.start_at or context.get("data_interval_start"))
-        end = _moment("end_at", self.end_at or context.get("data_interval_end"))
-        if start >= end and not (self.start_at or self.end_at):
+        given = self.start_at or context.get("data_interval_start")
+        until = self.end_at or context.get("data_interval_end")
+        if given is None or until is None or (given == until and not (self.start_at or self.end_at)):
             reason = (
-                "the run has no data interval, as with a plain cron schedule in Airflow 3; give the DAG a "
-                "CronDataIntervalTimetable, or the operator start_at and end_at"
+                "the run has no data interval, as when it is triggered without a logical date, or with a "
+                "plain cron schedule in Airflow 3; give the DAG a CronDataIntervalTimetable, or the operator "
+                "start_at and end_at"
             )
             raise MinutConfigurationError("start_at", reason)
-        return start, end
+        return _moment("start_at", given), _moment("end_at", until)
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:
         """Return since when devices must have checked in to be asked for readings; by default the start."""
@@ -129,8 +130,6 @@ class MinutTransferOperator(BaseOperator):
 
 
 def _moment(name: str, value: Any) -> datetime:
-    if value is None:
-        raise MinutConfigurationError(name, "is not given, and the run has no data interval")
     try:
         moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):

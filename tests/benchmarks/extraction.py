@@ -116,7 +116,7 @@ def budget(folder, seconds=180) -> None:
         arguments = (url, who.client_id, who.client_secret, 365, str(folder / "year.gz"), {})
         process = spawn.Process(target=extract, args=arguments)
         process.start()
-        while not stats()["requests"].get(f"GET /homes/{HOME}/events"):
+        while not stats()["requests"].get("GET /homes/{id}/events"):
             time.sleep(0.05)
         time.sleep(seconds)
         counted = stats()

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-import signal
 import subprocess
 import sys
 import time
 
 import pytest
-from cryptography.fernet import Fernet
 
 from tests.conftest import ROOT
-from tests.servers import PostgresServer, RedisServer, free_port
+from tests.servers import PostgresServer, RedisServer
+from tests.system import components
 from tests.system.conftest import Installation, clean_environment, uv
 
 TASKS = 200
@@ -68,21 +66,14 @@ def cluster(wheel, servers, tmp_path):
         (tmp_path / folder).mkdir()
     (tmp_path / "dags" / "cluster.py").write_text(DAG)
     redis, postgres = servers
-    api = free_port()
-    environment = clean_environment(venv) | {
-        "AIRFLOW_HOME": str(tmp_path / "home"),
-        "AIRFLOW__API__PORT": str(api),
-        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{api}",
-        "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+    database = f"postgresql+psycopg2://{postgres.address}"
+    environment = {
+        **clean_environment(venv),
+        **components.environment(tmp_path / "home", tmp_path / "dags", database),
         "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis.port}/0",
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+postgresql+psycopg2://{postgres.address}",
+        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
         "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{api}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-        "AIRFLOW__CORE__FERNET_KEY": Fernet.generate_key().decode(),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{postgres.address}",
         "AIRFLOW__MINUT__SHARED_STATE": f"redis://127.0.0.1:{redis.port}/1",
     }
     installation = Installation(venv / "bin", tmp_path / "home", environment)
@@ -92,58 +83,28 @@ def cluster(wheel, servers, tmp_path):
 
 
 @pytest.fixture
-def workers(cluster, tmp_path):
-    """Start everything; give the temporary directories of the two workers."""
-    commands = {
-        "api-server": ["api-server", "--host", "127.0.0.1"],
-        "dag-processor": ["dag-processor"],
-        "scheduler": ["scheduler", "--skip-serve-logs"],
-        "worker-1": ["celery", "worker", "--skip-serve-logs", "--celery-hostname", "one@%h"],
-        "worker-2": ["celery", "worker", "--skip-serve-logs", "--celery-hostname", "two@%h"],
-    }
-    processes = []
-    for name, command in commands.items():
-        folder = tmp_path / name
-        folder.mkdir()
-        with (tmp_path / f"{name}.log").open("w") as log:
-            processes.append(
-                subprocess.Popen(
-                    [cluster.bin / "airflow", *command],
-                    env={**cluster.environment, "TMPDIR": str(folder)},
-                    cwd=folder,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            )
-    yield [tmp_path / "worker-1", tmp_path / "worker-2"]
-    for process in processes:
-        os.killpg(process.pid, signal.SIGTERM)
-    for process in processes:
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+def running(cluster, tmp_path):
+    parts = components.Components(cluster, tmp_path)
+    parts.start("api-server", "dag-processor", "scheduler", "worker-1", "worker-2")
+    yield parts
+    parts.stop()
 
 
 @pytest.mark.timeout(1200)
-def test_200_tasks_on_two_workers_make_one_token_request(
-    cluster, workers, sandbox, added_to, tmp_path, capsys
-):
+def test_200_tasks_on_two_workers_make_one_token_request(cluster, running, sandbox, added_to, capsys):
     added_to(cluster)
+    workers = [running.folder("worker-1"), running.folder("worker-2")]
 
     def done():
         return [len(list(worker.glob("done-*"))) for worker in workers]
 
     give_up = time.monotonic() + 120
     while cluster.airflow("dags", "trigger", "cluster").returncode:
-        assert time.monotonic() < give_up, (tmp_path / "dag-processor.log").read_text()
+        assert time.monotonic() < give_up, running.log("dag-processor")
     cluster.airflow("dags", "unpause", "cluster")
     give_up = time.monotonic() + 900
     while sum(done()) < TASKS:
-        assert time.monotonic() < give_up, (
-            f"done: {done()}\n{(tmp_path / 'scheduler.log').read_text()[-5000:]}"
-        )
+        assert time.monotonic() < give_up, f"done: {done()}\n{running.log('scheduler')[-5000:]}"
         time.sleep(1)
     while True:
         listed = cluster.run("airflow", "dags", "list-runs", "cluster", "-o", "json").stdout

@@ -1,0 +1,69 @@
+"""The example DAGs as a run finds them whose interval Airflow did not work out."""
+
+from __future__ import annotations
+
+import runpy
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.execution_time.context import MacrosAccessor, VariableAccessor
+
+from tests.conftest import ROOT
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+HALF_PAST = NOON + timedelta(minutes=30)
+
+
+@pytest.fixture
+def rendered(monkeypatch):
+    """Render a task of an example DAG as in a run at half past noon."""
+    monkeypatch.setenv("AIRFLOW_VAR_MINUT_EXPORT_PATH", "/export")
+
+    def render(name, **context):
+        dag = runpy.run_path(str(ROOT / "dags" / f"{name}.py"))["dag"]
+        task = dag.tasks[0]
+        context = {
+            "dag_run": SimpleNamespace(run_after=HALF_PAST),
+            "macros": MacrosAccessor(),
+            "params": {"start_at": None, "end_at": None, **context.pop("params", {})},
+            "var": {"value": VariableAccessor(deserialize_json=False)},
+            **context,
+        }
+        task.render_template_fields(context)
+        return task
+
+    return render
+
+
+def test_export_by_hand_is_the_day_so_far(rendered):
+    task = rendered("minut_export")
+    assert task.path == "/export/homes/2026-06-01.jsonl.gz"
+    assert datetime.fromisoformat(task.start_at) == NOON.replace(hour=0)
+    assert datetime.fromisoformat(task.end_at) == HALF_PAST
+
+
+def test_export_by_schedule_is_the_day_until_the_end_of_the_hour(rendered):
+    task = rendered("minut_export", data_interval_start=NOON, data_interval_end=NOON + timedelta(hours=1))
+    assert task.path == "/export/homes/2026-06-01.jsonl.gz"
+    assert datetime.fromisoformat(task.start_at) == NOON.replace(hour=0)
+    assert datetime.fromisoformat(task.end_at) == NOON + timedelta(hours=1)
+
+
+@pytest.mark.parametrize("name", ["minut_export", "minut_to_warehouse"])
+def test_backfill_is_the_range_of_its_params(rendered, name):
+    params = {"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}
+    task = rendered(name, params=params)
+    assert (task.start_at, task.end_at) == tuple(params.values())
+
+
+def test_warehouse_by_hand_is_the_last_day(rendered):
+    task = rendered("minut_to_warehouse")
+    assert datetime.fromisoformat(task.start_at) == HALF_PAST - timedelta(days=1)
+    assert datetime.fromisoformat(task.end_at) == HALF_PAST
+
+
+def test_warehouse_by_schedule_is_its_interval(rendered):
+    task = rendered("minut_to_warehouse", data_interval_start=NOON, data_interval_end=HALF_PAST)
+    assert datetime.fromisoformat(task.start_at) == NOON
+    assert datetime.fromisoformat(task.end_at) == HALF_PAST
