@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
-    from airflow.sdk import Context
+    from airflow.sdk import Asset, Context
 
 SCHEME = "minut"
 _NAME = "[A-Za-z0-9_.-]+"
@@ -46,6 +47,28 @@ def event_uri(event_type: str, home_id: str | None = None) -> str:
         text = f"{path!r} is no asset of Minut's events; accepted is {_ACCEPTED}"
         raise ValueError(text)
     return f"{SCHEME}://{path}"
+
+
+def watched_event(
+    event_type: str, home_id: str | None = None, *, minut_conn_id: str = "minut_default"
+) -> Asset:
+    """Return the asset of a type of event, with a watcher that polls for it in the triggerer.
+
+    For where no webhook can be received; an asset that gets webhooks too would see events twice.
+
+    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: only this home's; of all homes if not given.
+    :param minut_conn_id: id of a connection of type ``minut``.
+    :raises ValueError: one of them has other characters than letters, digits and ``_.-``.
+    """
+    from airflow.sdk import Asset, AssetWatcher
+
+    from airflow_provider_minut.triggers.events import MinutEventTrigger
+
+    trigger = MinutEventTrigger(event_type, home_id, minut_conn_id)
+    return Asset(
+        event_uri(event_type, home_id), watchers=[AssetWatcher(name="minut_event_poll", trigger=trigger)]
+    )
 
 
 def event_uris(payload: EventPayload) -> list[str]:
@@ -101,14 +124,28 @@ def triggering_events(context: Context) -> list[EventPayload]:
 
     :param context: the task's context, as ``execute`` or ``get_current_context`` has it.
     """
-    return _each_once(
-        asset_event.extra["payload"]
-        for asset_events in context["triggering_asset_events"].values()
-        for asset_event in asset_events
-        if "payload" in asset_event.extra
-    )
+    payloads: dict[str, EventPayload] = {}
+    for asset_events in context["triggering_asset_events"].values():
+        for asset_event in asset_events:
+            payload = _payload_of(asset_event)
+            if payload and not (payload["redelivered"] and _is_repeated(asset_event, payload)):
+                payloads[payload["event_id"]] = payload
+    return sorted(payloads.values(), key=lambda payload: payload["event_time"])
 
 
-def _each_once(payloads: Iterable[EventPayload]) -> list[EventPayload]:
-    found = {payload["event_id"]: payload for payload in payloads}
-    return sorted(found.values(), key=lambda payload: payload["event_time"])
+def _payload_of(asset_event: Any) -> EventPayload | None:
+    """Return what an asset event says about a Minut event; ``None`` if it is about something else."""
+    payload = (asset_event.extra or {}).get("payload")
+    return payload if isinstance(payload, dict) and "event_id" in payload else None  # type: ignore[return-value]
+
+
+def _is_repeated(asset_event: Any, payload: EventPayload) -> bool:
+    """Return whether an earlier asset event told of the same event. Only Airflow 3.3 and later redeliver."""
+    from airflow.sdk.execution_time.context import InletEventsAccessor
+
+    asset = asset_event.asset
+    # It was stored after it occurred; an hour is for clocks that differ.
+    since = datetime.fromisoformat(payload["event_time"]) - timedelta(hours=1)
+    told = InletEventsAccessor(asset_name=asset.name, asset_uri=asset.uri).after(since.isoformat())
+    before = (_payload_of(other) for other in told if other.timestamp < asset_event.timestamp)
+    return any(other and other["event_id"] == payload["event_id"] for other in before)

@@ -215,10 +215,10 @@ class Extraction:
     def _plan(self, what: str, requests: int, *, least: bool = False) -> None:
         """Say beforehand what it will cost."""
         rate = self._client.settings.requests_per_minute
-        text = "Plan: %s from %s to %s: %s%d requests, %s at %d a minute."
+        text = "Plan: %s%d requests, %s at %d a minute, for %s from %s to %s."
         length = _duration(max(requests / rate - 1, 0) * 60)  # a minute's worth may go at once
         since, until = self._selection.start_at, self._selection.end_at
-        log.info(text, what, since, until, "at least " if least else "", requests, length, rate)
+        log.info(text, "at least " if least else "", requests, length, rate, what, since, until)
 
     def _with_progress(self, units: Collection[Any], name: str) -> Iterator[Any]:
         """Yield the units; now and then log how many are done, and how long the rest will take."""

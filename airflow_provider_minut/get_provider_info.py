@@ -68,6 +68,11 @@ directory of this user's below the temporary directory), ``memory`` (not at all)
 directory, or a Redis for all workers of a cluster (``redis://``, ``rediss://``; extra ``redis``)."""
 
 
+_EVENT_POLL_INTERVAL = """\
+Seconds between two polls for events by asset watchers, of one connection; however many watch, one polls. Each
+poll is a request of the budget. At least 1."""
+
+
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
     return {
@@ -103,11 +108,20 @@ def get_provider_info() -> dict[str, Any]:
                         # None: Airflow warns at every start of a sensitive value as short as "file".
                         "default": None,
                     },
+                    "event_poll_interval": {
+                        "description": _EVENT_POLL_INTERVAL,
+                        "version_added": "0.1.0",
+                        "type": "float",
+                        "example": "10",
+                        "default": "30",
+                    },
                 },
             },
         },
         "hooks": _modules("airflow_provider_minut.hooks.minut"),
         "operators": _modules("airflow_provider_minut.operators.minut"),
+        "triggers": _modules("airflow_provider_minut.triggers.events"),
+        "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.assets.sanitize_uri"}],
         "transfers": [
             _transfer("Object storage", "minut_to_object_storage"),
             _transfer("SQL", "minut_to_sql"),

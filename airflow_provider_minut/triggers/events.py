@@ -1,0 +1,157 @@
+"""MinutEventTrigger: what an AssetWatcher asks for Minut's events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Hashable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseEventTrigger, TriggerEvent
+
+from airflow_provider_minut.api.times import from_text
+from airflow_provider_minut.assets import event_payload, event_uri
+from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.triggers.event_cursor import EventCursor
+from airflow_provider_minut.triggers.event_poll import EventPoll, Snapshot
+
+if TYPE_CHECKING:
+    from airflow.sdk.execution_time.context import AssetStateStoreAccessors
+    from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
+
+log = logging.getLogger(__name__)
+
+CURSOR = "minut_event_cursor"
+
+
+class MinutEventTrigger(BaseEventTrigger):
+    """Fires for each event of a type, in all homes or in one: ``GET /events`` (seen in public clients).
+
+    For an ``AssetWatcher``; :func:`~airflow_provider_minut.assets.watched_event` puts the two together.
+    All triggers of a connection share one poll every ``[minut] event_poll_interval`` seconds.
+
+    On Airflow 3.3 and later a cursor in the asset's state store survives restarts: no event is lost, and
+    one that may have been stored just before a crash comes again, marked ``redelivered``. Before 3.3 a
+    restarted triggerer begins with what comes from then on.
+
+    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: only this home's; of all homes if not given.
+    :param minut_conn_id: id of a connection of type ``minut``.
+    :raises ValueError: the event type or the home id has characters that neither can have.
+    """
+
+    def __init__(
+        self,
+        event_type: str,
+        home_id: str | None = None,
+        minut_conn_id: str = MinutHook.default_conn_name,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        event_uri(event_type, home_id)
+        self.event_type = event_type
+        self.home_id = home_id
+        self.minut_conn_id = minut_conn_id
+        self._store: AssetStateStoreAccessors | None = None
+        self._settling: set[asyncio.Task[None]] = set()
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what Airflow needs to build the trigger again; no secret is in it."""
+        names = ("event_type", "home_id", "minut_conn_id")
+        return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
+
+    def shared_stream_key(self) -> Hashable:
+        """Return what triggers have in common that share a poll (Airflow 3.3 and later)."""
+        return ("minut", self.minut_conn_id)
+
+    @classmethod
+    def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
+        """Return the shared poll; Airflow tells it what was stored (Airflow 3.3 and later)."""
+        return _producer(kwargs["minut_conn_id"])
+
+    def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        """Yield this trigger's events of the shared poll (Airflow 3.3 and later)."""
+        return self._fire(shared_stream)
+
+    def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield this trigger's events (Airflow before 3.3)."""
+        return self._fire(EventPoll.of(self.minut_conn_id).snapshots())
+
+    async def cleanup(self) -> None:
+        """Leave nothing running behind."""
+        for task in self._settling:
+            task.cancel()
+
+    async def _fire(self, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+        cursor = EventCursor.from_state(await self._kept())
+        async for snapshot in snapshots:
+            events = {event["id"]: event for event in snapshot.events if self._is_mine(event)}
+            times = [(event_id, _time(event, snapshot)) for event_id, event in events.items()]
+            if cursor is None:  # what was before is not news
+                cursor = EventCursor(snapshot.read_at, dict(times))
+                await self._keep(cursor)
+            if cursor.horizon < snapshot.since:
+                snapshot.poll.reach_back_to(cursor.horizon)
+                continue
+            new = cursor.take(times, snapshot.read_at)
+            if not new:
+                continue
+            await self._keep(cursor)
+            for event_id, redelivered in new.items():
+                payload = event_payload(events[event_id], via="poll", redelivered=redelivered)
+                yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+            # Airflow stores them after this generator has gone on, so it cannot be waited for here.
+            task = asyncio.create_task(self._settle(cursor, snapshot, list(new)))
+            self._settling.add(task)
+            task.add_done_callback(self._settling.discard)
+
+    def _is_mine(self, event: dict[str, Any]) -> bool:
+        if event.get("type") != self.event_type or self.home_id not in {None, event.get("home_id")}:
+            return False
+        try:
+            event_payload(event, via="poll")
+        except ValueError as error:
+            log.warning("An event of Minut cannot be used: %s", error)
+            return False
+        return True
+
+    async def _settle(self, cursor: EventCursor, snapshot: Snapshot, event_ids: Sequence[str]) -> None:
+        await snapshot.stored.wait()
+        cursor.settle(event_ids)
+        await self._keep(cursor)
+
+    async def _kept(self) -> Any:
+        """Return what was kept of the cursor before."""
+        self._store = getattr(self, "asset_state_store", None)  # Airflow 3.3 and later
+        try:
+            return await self._store.aget(CURSOR) if self._store else None
+        except ValueError:
+            # Airflow keeps one trigger for all assets that watch the same, and no state for several.
+            self._store = None
+            text = "More than one asset watches %s of %r: a restart of the triggerer will lose events."
+            log.warning(text, event_uri(self.event_type, self.home_id), self.minut_conn_id)
+            return None
+
+    async def _keep(self, cursor: EventCursor) -> None:
+        if self._store:
+            await self._store.aset(CURSOR, cursor.to_state())
+
+
+def _time(event: dict[str, Any], snapshot: Snapshot) -> datetime:
+    return from_text(event["created_at"]) or snapshot.read_at
+
+
+def _producer(minut_conn_id: str) -> SharedStreamProducer:
+    from airflow.triggers.shared_stream import SharedStreamProducer
+
+    class Producer(SharedStreamProducer):
+        async def open_stream(self) -> AsyncIterator[tuple[Snapshot, Snapshot]]:
+            async for snapshot in EventPoll.of(minut_conn_id).snapshots():
+                yield snapshot, snapshot
+
+        async def advance(self, batch: Sequence[AdvanceItem]) -> None:
+            for item in batch:
+                if item.outcome.is_clean:
+                    item.broker_payload.stored.set()
+
+    return Producer()
