@@ -1,0 +1,222 @@
+"""Event triggers against the sandbox: alone, many at once, through Airflow's shared stream, over restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_minut.sandbox.running import Sandbox
+from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.triggers import event_poll
+from airflow_provider_minut.triggers.event_cursor import LOOKBACK
+from airflow_provider_minut.triggers.events import MinutEventTrigger
+
+HOMES = ["64aa0000000000000000b001", "64aa0000000000000000b002"]
+NOISE = "disturbance_first_notice"
+
+
+@pytest.fixture
+def sandbox(monkeypatch, tmp_path):
+    monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
+    monkeypatch.setenv("AIRFLOW__MINUT__EVENT_POLL_INTERVAL", "1")
+    monkeypatch.setattr(event_poll, "SOON", 0.05)
+    monkeypatch.setattr(event_poll, "_interval", lambda: 0.1)
+    with Sandbox(SandboxConfig(homes=2, devices=2, rate_limit=False, spells_per_day=2)) as running:
+        extra = {"requests_per_second": 10**6, "requests_per_minute": 10**6, "max_attempts": 1}
+        connection = json.dumps({**json.loads(running.connection_json), "extra": extra})
+        monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", connection)
+        yield running
+
+
+class Store:
+    """Stands in for the asset's state store, which only a triggerer has; what is kept is JSON."""
+
+    def __init__(self):
+        self.kept = None
+
+    async def aget(self, key):
+        return self.kept and json.loads(self.kept)
+
+    async def aset(self, key, value):
+        self.kept = json.dumps(value)
+
+
+async def fired(events, number, seconds=20):
+    found = []
+    async with asyncio.timeout(seconds), aclosing(events):
+        async for event in events:
+            found.append(event.payload)
+            if len(found) == number:
+                return found
+    return found
+
+
+async def polled(sandbox, times):
+    """Wait until the sandbox was asked so many more times."""
+    target = sandbox.stats()["requests"].get("GET /events", 0) + times
+    while sandbox.stats()["requests"].get("GET /events", 0) < target:
+        await asyncio.sleep(0.02)
+
+
+def test_fires_for_what_comes_and_not_for_what_was(sandbox):
+    async def scenario():
+        waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 2))
+        await polled(sandbox, 2)
+        now = datetime.now(UTC)
+        sandbox.add_event(HOMES[0], now)
+        sandbox.add_event(HOMES[0], now, "noise_quieted")
+        await polled(sandbox, 2)
+        sandbox.add_event(HOMES[1], now - timedelta(hours=2))  # uploaded late
+        return await waiting
+
+    first, late = asyncio.run(scenario())
+    assert (first["event_type"], first["home_id"], first["via"]) == (NOISE, HOMES[0], "poll")
+    assert late["home_id"] == HOMES[1]
+    assert datetime.now(UTC) - datetime.fromisoformat(late["event_time"]) > timedelta(hours=2)
+
+
+def test_of_one_home_only_its_own(sandbox):
+    async def scenario():
+        waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE, HOMES[1]).run(), 1))
+        await polled(sandbox, 2)
+        for home in HOMES:
+            sandbox.add_event(home, datetime.now(UTC))
+        return await waiting
+
+    assert [payload["home_id"] for payload in asyncio.run(scenario())] == [HOMES[1]]
+
+
+def test_fifty_watchers_poll_as_often_as_one(sandbox):
+    async def scenario():
+        waiting = [asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1)) for _ in range(50)]
+        await polled(sandbox, 2)
+        sandbox.add_event(HOMES[0], datetime.now(UTC))
+        before = asyncio.get_running_loop().time(), sandbox.stats()["requests"]["GET /events"]
+        await asyncio.gather(*waiting)
+        await polled(sandbox, 0)
+        seconds = asyncio.get_running_loop().time() - before[0]
+        return seconds, sandbox.stats()["requests"]["GET /events"] - before[1]
+
+    seconds, polls = asyncio.run(scenario())
+    assert polls <= seconds / 0.1 + 2
+    assert sandbox.stats()["token_requests"] == 1
+
+
+def test_poll_survives_errors_and_says_how_many(sandbox, caplog):
+    async def scenario():
+        waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
+        await polled(sandbox, 2)
+        sandbox._state.faults._rate = 1.0
+        while "(2 in a row)" not in caplog.text:
+            await asyncio.sleep(0.02)
+        sandbox._state.faults._rate = 0.0
+        sandbox.add_event(HOMES[0], datetime.now(UTC))
+        return await waiting
+
+    with caplog.at_level(logging.INFO):
+        assert len(asyncio.run(scenario())) == 1
+    assert "failures in a row" in caplog.text
+
+
+def test_refused_credentials_are_an_error_and_asked_for_again_from_the_connection(
+    sandbox, monkeypatch, caplog
+):
+    monkeypatch.setattr(event_poll, "HOPELESS_INTERVAL", 0.3)
+
+    async def scenario():
+        waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
+        await polled(sandbox, 2)
+        old = sandbox.client_secret
+        sandbox.rotate_secret()
+        sandbox.revoke_tokens()
+        while "Minut refused the client credentials" not in caplog.text:
+            await asyncio.sleep(0.02)
+        monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", sandbox.connection_json)
+        sandbox.add_event(HOMES[0], datetime.now(UTC))
+        await waiting
+        return old
+
+    old = asyncio.run(scenario())
+    assert next(r.levelname for r in caplog.records if "could not be read" in r.message) == "ERROR"
+    assert old not in caplog.text
+
+
+def test_after_a_long_absence_nothing_is_lost(sandbox):
+    store = Store()
+
+    async def first_life():
+        trigger = MinutEventTrigger(NOISE)
+        trigger.asset_state_store = store
+        waiting = asyncio.create_task(fired(trigger.run(), 1))
+        await polled(sandbox, 2)
+        waiting.cancel()
+
+    async def second_life():
+        trigger = MinutEventTrigger(NOISE)
+        trigger.asset_state_store = store
+        return await fired(trigger.run(), 2)
+
+    asyncio.run(first_life())
+    absence = timedelta(days=2)
+    state = json.loads(store.kept)
+    state["read_at"] = (datetime.now(UTC) - absence).isoformat()
+    # What the sandbox's rhythm made meanwhile was seen, for this test.
+    state["stored"] = {
+        event["id"]: event["created_at"]
+        for event in sandbox._state.world.user_events(0, 1000, newest_first=True)
+    }
+    store.kept = json.dumps(state)
+    now = datetime.now(UTC)
+    for age in (timedelta(hours=40), LOOKBACK / 2):
+        sandbox.add_event(HOMES[0], now - age)
+    found = asyncio.run(second_life())
+    ages = sorted(now - datetime.fromisoformat(payload["event_time"]) for payload in found)
+    assert [round(age / timedelta(hours=1)) for age in ages] == [3, 40]
+    assert not any(payload["redelivered"] for payload in found)
+
+
+def test_through_airflows_shared_stream_what_was_stored_is_not_told_again(sandbox):
+    """As the triggerer does it: one producer, its acknowledgements, and two lives of a trigger."""
+    shared_stream = pytest.importorskip("airflow.triggers.shared_stream")
+    store = Store()
+
+    async def life(expected, confirm):
+        manager = shared_stream.SharedStreamManager()
+        trigger = MinutEventTrigger(NOISE)
+        trigger.asset_state_store = store
+        key = trigger.shared_stream_key()
+        stream = manager.subscribe(trigger_id=1, trigger=trigger, key=key)
+        found = []
+
+        async def consume():
+            number = 0
+            async for event in trigger.filter_shared_stream(stream):
+                found.append(event.payload)
+                seq = manager.bind_pending_event(trigger_id=1, key=key)
+                number += 1
+                if confirm:
+                    manager.confirm_persisted([seq])
+
+        task = asyncio.create_task(consume())
+        await polled(sandbox, 3)
+        for _ in range(expected):
+            sandbox.add_event(HOMES[0], datetime.now(UTC))
+        await polled(sandbox, 3)
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await trigger.cleanup()
+        await manager.stop_all()
+        return [(payload["event_id"], payload["redelivered"]) for payload in found]
+
+    first = asyncio.run(life(2, confirm=True))
+    second = asyncio.run(life(1, confirm=False))
+    third = asyncio.run(life(1, confirm=True))
+    fourth = asyncio.run(life(0, confirm=True))
+    assert [redelivered for _, redelivered in first + second] == [False] * 3
+    assert third == [(second[0][0], True), (third[1][0], False)]
+    assert fourth == []
