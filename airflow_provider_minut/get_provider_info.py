@@ -121,7 +121,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("airflow_provider_minut.hooks.minut"),
         "operators": _modules("airflow_provider_minut.operators.minut"),
         "triggers": _modules("airflow_provider_minut.triggers.events"),
-        "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.assets.sanitize_uri"}],
+        "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.events.sanitize_uri"}],
         "transfers": [
             _transfer("Object storage", "minut_to_object_storage"),
             _transfer("SQL", "minut_to_sql"),

@@ -33,9 +33,10 @@ def from_text(text: Any) -> datetime | None:
     """Return the time that Minut wrote, aware; ``None`` if it is no time."""
     try:
         moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
+        # Documented: all times are UTC.
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (OverflowError, TypeError, ValueError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)  # documented: all times are UTC
 
 
 def parse_fields(item: dict[str, Any], names: Iterable[str]) -> None:

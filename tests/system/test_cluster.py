@@ -6,17 +6,11 @@ Each worker has a temporary directory of its own, so that what they share can on
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 
 import pytest
 
-from tests.conftest import ROOT
-from tests.servers import PostgresServer, RedisServer
-from tests.system import components
-from tests.system.conftest import Installation, clean_environment, uv
+from tests.servers import RedisServer
 
 TASKS = 200
 DAG = f"""
@@ -44,54 +38,29 @@ cluster()
 
 
 @pytest.fixture
-def servers(tmp_path):
-    if not PostgresServer.find("initdb"):
-        assert not os.environ.get("CI"), "CI has to have PostgreSQL"
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    running = [RedisServer(tmp_path), PostgresServer()]
-    yield running
-    for server in running:
-        server.stop()
+def redis(tmp_path):
+    server = RedisServer(tmp_path)
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def cluster(wheel, servers, tmp_path):
-    """An Airflow with the wheel and Celery in a clean environment, its database migrated."""
-    venv = tmp_path / "venv"
-    subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
-    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
-    packages = [f"{wheel}[redis]", "apache-airflow-providers-celery", "asyncpg", "psycopg2-binary"]
-    subprocess.run([*install, *packages, "-c", ROOT / "constraints.txt"], check=True, cwd=tmp_path)
-    for folder in ("home", "dags"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "dags" / "cluster.py").write_text(DAG)
-    redis, postgres = servers
-    database = f"postgresql+psycopg2://{postgres.address}"
-    environment = {
-        **clean_environment(venv),
-        **components.environment(tmp_path / "home", tmp_path / "dags", database),
-        "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis.port}/0",
-        "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database}",
-        "AIRFLOW__CELERY__WORKER_CONCURRENCY": "4",
-        "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-        "AIRFLOW__MINUT__SHARED_STATE": f"redis://127.0.0.1:{redis.port}/1",
-    }
-    installation = Installation(venv / "bin", tmp_path / "home", environment)
-    migrated = installation.airflow("db", "migrate")
-    assert migrated.returncode == 0, migrated.stdout
-    return installation
-
-
-@pytest.fixture
-def running(cluster, tmp_path):
-    parts = components.Components(cluster, tmp_path)
-    parts.start("api-server", "dag-processor", "scheduler", "worker-1", "worker-2")
-    yield parts
-    parts.stop()
+def started(deploy, redis, postgres):
+    cluster, running = deploy(
+        {"cluster": DAG},
+        AIRFLOW__CELERY__BROKER_URL=f"redis://127.0.0.1:{redis.port}/0",
+        AIRFLOW__CELERY__RESULT_BACKEND=f"db+postgresql+psycopg2://{postgres.address}",
+        AIRFLOW__CELERY__WORKER_CONCURRENCY="4",
+        AIRFLOW__CORE__EXECUTOR="CeleryExecutor",
+        AIRFLOW__MINUT__SHARED_STATE=f"redis://127.0.0.1:{redis.port}/1",
+    )
+    running.start("api-server", "dag-processor", "scheduler", "worker-1", "worker-2")
+    return cluster, running
 
 
 @pytest.mark.timeout(1200)
-def test_200_tasks_on_two_workers_make_one_token_request(cluster, running, sandbox, added_to, capsys):
+def test_200_tasks_on_two_workers_make_one_token_request(started, sandbox, added_to, capsys):
+    cluster, running = started
     added_to(cluster)
     workers = [running.folder("worker-1"), running.folder("worker-2")]
 

@@ -9,13 +9,8 @@ import pytest
 from airflow.sdk import Asset
 from airflow.sdk.execution_time import context as airflow_context
 
-from airflow_provider_minut.assets import (
-    event_payload,
-    event_uri,
-    event_uris,
-    triggering_events,
-    watched_event,
-)
+from airflow_provider_minut.assets import triggering_events, watched_event
+from airflow_provider_minut.events import event_payload, event_uri, event_uris
 
 HOME = "64aa0000000000000000b001"
 EVENT = {
@@ -128,4 +123,4 @@ def test_redelivered_event_counts_only_if_it_was_not_told_before(monkeypatch):
 
     monkeypatch.setattr(airflow_context, "InletEventsAccessor", Told)
     assert ids(asset_event(1, redelivered=True), asset_event(2, redelivered=True)) == ["f002"]
-    assert asked == ["2026-06-01T09:01:00+00:00", "2026-06-01T09:02:00+00:00"]
+    assert asked == ["2026-06-01T09:56:00+00:00"]

@@ -1,0 +1,99 @@
+"""Minut's events as Airflow knows them: one naming, whichever way an event comes in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from airflow_provider_minut.api.times import from_text, to_text
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+SCHEME = "minut"
+CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between Minut's clock and the database's
+_NAME = "[A-Za-z0-9_.-]+"
+_PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
+_ACCEPTED = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
+
+
+class EventPayload(TypedDict):
+    """What an asset event holds as ``extra["payload"]``. Without a home or a device, that is ``None``."""
+
+    event_id: str
+    event_type: str
+    event_time: str
+    """When it occurred, ISO 8601 in UTC; late uploads keep their time."""
+    home_id: str | None
+    device_id: str | None
+    via: str
+    """``webhook`` or ``poll``."""
+    redelivered: bool
+    """Whether an asset event with the same ``event_id`` may exist already."""
+    event: dict[str, Any]
+    """The event as Minut sent it; fields depend on the type."""
+
+
+def event_uri(event_type: str, home_id: str | None = None) -> str:
+    """Return the asset URI of a type of event, of all homes or of one.
+
+    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: only this home's.
+    :raises ValueError: one of them has other characters than letters, digits and ``_.-``.
+    """
+    path = f"homes/{home_id}/events/{event_type}" if home_id else f"events/{event_type}"
+    if not _PATH.fullmatch(path):
+        text = f"{path!r} is no asset of Minut's events; accepted is {_ACCEPTED}"
+        raise ValueError(text)
+    return f"{SCHEME}://{path}"
+
+
+def event_uris(payload: EventPayload) -> list[str]:
+    """Return the URIs of the assets that an event belongs to; the home's is the first if it has one."""
+    homes = [payload["home_id"], None] if payload["home_id"] else [None]
+    return [event_uri(payload["event_type"], home_id) for home_id in homes]
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Check an asset's URI, for Airflow (``asset-uris`` in the provider info).
+
+    :raises ValueError: it is not the URI of an asset that anything here emits events for.
+    """
+    if not _PATH.fullmatch(uri.netloc + uri.path) or uri.query or uri.fragment:
+        text = f"{uri.geturl()!r} is no asset of Minut's events; accepted is {_ACCEPTED}"
+        raise ValueError(text)
+    return uri
+
+
+def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = False) -> EventPayload:
+    """Return what an asset event says about a user event.
+
+    :param event: as Minut sent it, with ``id``, ``type`` and ``created_at``.
+    :param via: ``webhook`` or ``poll``.
+    :param redelivered: whether an asset event of it may exist already.
+    :raises ValueError: one of the three is missing, or is no text that can be used.
+    """
+    for field in ("id", "type", "created_at"):
+        value = event.get(field)
+        if not isinstance(value, str) or not value:
+            text = f"{field}: must be a text that is not empty, not {type(value).__name__}"
+            raise ValueError(text)
+    moment = from_text(event["created_at"])
+    if moment is None:
+        text = "created_at: must be a time in ISO 8601"
+        raise ValueError(text)
+    home_id, device_id = event.get("home_id"), event.get("device_id")
+    payload: EventPayload = {
+        "event_id": event["id"],
+        "event_type": event["type"],
+        "event_time": to_text(moment),
+        "home_id": home_id if isinstance(home_id, str) and home_id else None,
+        "device_id": device_id if isinstance(device_id, str) and device_id else None,
+        "via": via,
+        "redelivered": redelivered,
+        "event": dict(event),
+    }
+    event_uris(payload)
+    return payload

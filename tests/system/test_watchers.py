@@ -1,0 +1,145 @@
+"""Asset watchers in a real Airflow: nothing is lost and nothing told twice, however often the triggerer dies."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+
+import psycopg2
+import pytest
+
+from airflow_provider_minut.sandbox.running import Sandbox
+from airflow_provider_minut.sandbox.state import SandboxConfig
+
+HOMES = [f"64aa0000000000000000b{number:03}" for number in range(1, 51)]
+NOISE = "disturbance_first_notice"
+EVENTS, KILLS, WATCHERS = 500, 10, 50
+DAGS = f"""
+import json
+from pathlib import Path
+
+from airflow.sdk import dag, get_current_context, task
+
+from airflow_provider_minut.assets import triggering_events, watched_event
+
+
+@dag(schedule=[watched_event("{NOISE}")], max_active_runs=1)
+def noise():
+    @task
+    def note():
+        with Path("/FOLDER/told.txt").open("a") as told:
+            for event in triggering_events(get_current_context()):
+                told.write(event["event_id"] + "\\n")
+
+    note()
+
+
+noise()
+
+
+@dag(schedule=[watched_event("{NOISE}", home) for home in {HOMES[1:WATCHERS]!r}])
+def homes():
+    @task
+    def nothing(): ...
+
+    nothing()
+
+
+homes()
+"""
+
+
+@pytest.fixture
+def fleet():
+    config = SandboxConfig(homes=len(HOMES), devices=len(HOMES), spells_per_day=0)
+    with Sandbox(config) as running:
+        yield running
+
+
+@pytest.fixture
+def asked(postgres):
+    """Ask the metadata database."""
+
+    def ask(sql):
+        with closing(psycopg2.connect(f"postgresql://{postgres.address}")) as connection:
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return cursor.fetchall()
+
+    return ask
+
+
+def wait_for(condition, seconds, what):
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, f"not in {seconds} s: {what()}"
+        time.sleep(0.5)
+
+
+@pytest.mark.timeout(900)
+def test_triggerer_killed_ten_times_while_events_arrive(deploy, fleet, asked, tmp_path, capsys):
+    code = DAGS.replace("/FOLDER", str(tmp_path))
+    _, running = deploy(
+        {"watchers": code},
+        AIRFLOW_CONN_MINUT_DEFAULT=fleet.connection_json,
+        AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="False",
+        AIRFLOW__MINUT__EVENT_POLL_INTERVAL="2",
+        # So that another triggerer takes over in seconds.
+        AIRFLOW__TRIGGERER__JOB_HEARTBEAT_SEC="1",
+        AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD="4",
+    )
+    running.start("api-server", "dag-processor", "scheduler", "triggerer")
+    cursors = "select count(*) from asset_state_store"
+    wait_for(lambda: asked(cursors)[0][0] == WATCHERS, 120, lambda: running.log("triggerer")[-3000:])
+    before = fleet.stats()
+    chance = random.Random(5)
+    added = []
+
+    def arrive():
+        for _ in range(EVENTS):
+            added.append((fleet.add_event(HOMES[0], datetime.now(UTC)), HOMES[0]))
+            time.sleep(0.2)
+
+    arriving = threading.Thread(target=arrive)
+    began = time.monotonic()
+    arriving.start()
+    for _ in range(KILLS):
+        time.sleep(chance.uniform(2, 14))
+        running.kill("triggerer")
+        running.start("triggerer")
+    arriving.join()
+    told = tmp_path / "told.txt"
+    stored = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri like 'minut://events/%'"
+
+    def payloads():
+        return [(e if isinstance(e, dict) else json.loads(e))["payload"] for (e,) in asked(stored)]
+
+    def ids():
+        return {payload["event_id"] for payload in payloads()}
+
+    wait_for(lambda: len(ids()) == EVENTS, 120, lambda: (len(ids()), running.log("triggerer")[-3000:]))
+    wait_for(
+        lambda: told.exists() and len(set(told.read_text().split())) == EVENTS,
+        180,
+        lambda: (len(told.read_text().split()), running.log("scheduler")[-3000:]),
+    )
+    minutes = (time.monotonic() - began) / 60
+    each = Counter(told.read_text().split())
+    stats = fleet.stats()
+    polls = stats["requests"]["GET /events"] - before["requests"]["GET /events"]
+    with capsys.disabled():
+        print(
+            f"\n{EVENTS} events, {KILLS} kills, {WATCHERS} watchers: {len(payloads())} asset events "
+            f"({sum(payload['redelivered'] for payload in payloads())} redelivered), told "
+            f"{sum(each.values())} times; {polls / minutes:.0f} polls a minute; {stats['token_requests']} token requests"
+        )
+    assert set(each.values()) == {1}
+    assert polls / minutes <= 40
+    assert stats["token_requests"] == 1
+    assert "429" not in stats["statuses"]
+    assert "async thread was blocked" not in running.log("triggerer")
