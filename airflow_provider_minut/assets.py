@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_minut.events import CLOCK_DIFFERENCE, EventPayload, event_uri
+from airflow_provider_minut.events import CLOCK_DIFFERENCE, EventPayload, event_uri, events_of
 
 if TYPE_CHECKING:
     from airflow.sdk import Asset, Context
@@ -47,21 +47,15 @@ def triggering_events(context: Context) -> list[EventPayload]:
     doubtful: dict[tuple[str, str], list[tuple[datetime, EventPayload]]] = defaultdict(list)
     for asset_events in context["triggering_asset_events"].values():
         for asset_event in asset_events:
-            payload = _payload_of(asset_event)
-            if payload and payload["redelivered"]:
-                asset = asset_event.asset
-                doubtful[asset.name, asset.uri].append((asset_event.timestamp, payload))
-            elif payload:
-                found[payload["event_id"]] = payload
+            asset = asset_event.asset
+            for event in events_of(asset_event.extra):
+                if event["redelivered"]:
+                    doubtful[asset.name, asset.uri].append((asset_event.timestamp, event))
+                else:
+                    found[event["event_id"]] = event
     for (name, uri), repeats in doubtful.items():
-        found |= {payload["event_id"]: payload for payload in _not_told_before(name, uri, repeats)}
-    return sorted(found.values(), key=lambda payload: payload["event_time"])
-
-
-def _payload_of(asset_event: Any) -> EventPayload | None:
-    """Return what an asset event says about a Minut event; ``None`` if it is about something else."""
-    payload = (asset_event.extra or {}).get("payload")
-    return payload if isinstance(payload, dict) and "event_id" in payload else None  # type: ignore[return-value]
+        found |= {event["event_id"]: event for event in _not_told_before(name, uri, repeats)}
+    return sorted(found.values(), key=lambda event: event["event_time"])
 
 
 def _not_told_before(
@@ -70,14 +64,13 @@ def _not_told_before(
     """Yield those redelivered events that no earlier asset event told of (Airflow 3.3 and later)."""
     from airflow.sdk.execution_time.context import InletEventsAccessor
 
-    oldest = min(datetime.fromisoformat(payload["event_time"]) for _, payload in repeats)
+    oldest = min(datetime.fromisoformat(event["event_time"]) for _, event in repeats)
+    since = oldest - CLOCK_DIFFERENCE  # it was stored after it occurred
     first_told: dict[str, datetime] = {}
-    for other in InletEventsAccessor(asset_name=name, asset_uri=uri).after(
-        (oldest - CLOCK_DIFFERENCE).isoformat()  # it was stored after it occurred
-    ):
-        if payload := _payload_of(other):
-            told = first_told.setdefault(payload["event_id"], other.timestamp)
-            first_told[payload["event_id"]] = min(told, other.timestamp)
-    for timestamp, payload in repeats:
-        if first_told.get(payload["event_id"], timestamp) >= timestamp:
-            yield payload
+    for other in InletEventsAccessor(asset_name=name, asset_uri=uri).after(since.isoformat()):
+        for event in events_of(other.extra):
+            told = first_told.get(event["event_id"], other.timestamp)
+            first_told[event["event_id"]] = min(told, other.timestamp)
+    for timestamp, event in repeats:
+        if first_told.get(event["event_id"], timestamp) >= timestamp:
+            yield event

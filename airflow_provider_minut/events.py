@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -20,7 +20,7 @@ _ACCEPTED = "minut://events/{event_type} or minut://homes/{home_id}/events/{even
 
 
 class EventPayload(TypedDict):
-    """What an asset event holds as ``extra["payload"]``. Without a home or a device, that is ``None``."""
+    """What is known of one event. Without a home or a device, that is ``None``."""
 
     event_id: str
     event_type: str
@@ -97,3 +97,19 @@ def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = Fal
     }
     event_uris(payload)
     return payload
+
+
+def asset_payload(events: Sequence[EventPayload]) -> dict[str, list[EventPayload]]:
+    """Return what an asset event holds as ``extra["payload"]``: one event, or what a poll found at once.
+
+    Airflow before 3.4 may leave the later ones of several asset events to a run that only another event
+    triggers (apache/airflow issue 56050); so what comes together is kept together.
+    """
+    return {"events": list(events)}
+
+
+def events_of(extra: Any) -> list[EventPayload]:
+    """Return the events in the ``extra`` of an asset event; none if it is about something else."""
+    payload = extra.get("payload") if isinstance(extra, dict) else None
+    events = payload.get("events") if isinstance(payload, dict) else None
+    return [e for e in events if isinstance(e, dict) and "event_id" in e] if isinstance(events, list) else []  # type: ignore[misc]

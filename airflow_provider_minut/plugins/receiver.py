@@ -8,14 +8,14 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum, auto
 
 from fastapi import FastAPI, Request, Response
 
 from airflow_provider_minut.events import EventPayload
 from airflow_provider_minut.plugins.delivery import ForeignDeliveryError, read_delivery
-from airflow_provider_minut.plugins.recorder import EventRecorder
+from airflow_provider_minut.plugins.recorder import OLDEST, EventRecorder
 from airflow_provider_minut.plugins.registry import WebhookRegistry
 from airflow_provider_minut.webhooks import RegisteredWebhook
 
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 MOST_BYTES = 64 * 1024
 LONGEST = 10.0  # seconds that a body may take to arrive
-OLDEST = timedelta(days=7)
 MOST_FAILURES = 60  # a minute; beyond, failures are answered 429
 
 # An unknown name costs as much as a wrong signature.

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Collection, Container, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
-from airflow_provider_minut.events import CLOCK_DIFFERENCE, EventPayload, event_uris
+from airflow_provider_minut.events import (
+    CLOCK_DIFFERENCE,
+    EventPayload,
+    asset_payload,
+    event_uris,
+    events_of,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -18,6 +25,8 @@ log = logging.getLogger(__name__)
 MOST_AT_ONCE = 100
 ATTEMPTS = 4  # SQLite lets one write at a time, and databases resolve a deadlock at the cost of one
 PAUSE = 0.2  # seconds
+OLDEST = timedelta(days=7)
+"""Events that occurred before are not recorded, so that it is enough to know the ids of so many days."""
 
 
 class EventRecorder:
@@ -26,6 +35,7 @@ class EventRecorder:
     def __init__(self) -> None:
         self._waiting: list[tuple[EventPayload, asyncio.Future[None]]] = []
         self._writer: asyncio.Task[None] | None = None
+        self._log = EventLog()
 
     async def record(self, payload: EventPayload) -> None:
         """Return when the event is in the database; if it was there before, nothing changes.
@@ -53,7 +63,7 @@ class EventRecorder:
     async def _try(self, payloads: Sequence[EventPayload]) -> Exception | None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await asyncio.to_thread(record, payloads)
+                return await asyncio.to_thread(self._log.record, payloads)
             except Exception as error:
                 log.debug("Attempt %d to record %d events failed.", attempt, len(payloads), exc_info=True)
                 if attempt == ATTEMPTS:
@@ -62,51 +72,78 @@ class EventRecorder:
         return None
 
 
-def record(payloads: Collection[EventPayload]) -> None:
-    """Add an asset event to each asset of each event, unless it is there.
+class EventLog:
+    """The asset events of Minut's events in this Airflow's database."""
 
-    Only assets that a DAG uses exist; the others nobody waits for.
+    def __init__(self) -> None:
+        self._known: dict[int, _Known] = defaultdict(_Known)
 
-    There is no public way to do this inside the API server, so this does what its own endpoint for
-    asset events does.
-    """
-    from airflow.assets.manager import asset_manager
-    from airflow.models.asset import AssetModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select, update
+    def record(self, events: Collection[EventPayload]) -> None:
+        """Add events to their assets, unless they are there: one asset event for those that came together.
 
-    wanted = [(uri, payload) for payload in payloads for uri in event_uris(payload)]
-    with create_session(scoped=False) as session:
-        ours = AssetModel.uri.in_({uri for uri, _ in wanted})
-        # Locks the assets, first of all: what others have recorded until now is seen below, and they
-        # wait until this is recorded. It changes nothing.
-        lock = update(AssetModel).where(ours).values(updated_at=AssetModel.updated_at)
-        session.execute(lock.execution_options(synchronize_session=False))
-        assets = session.scalars(select(AssetModel).where(ours, AssetModel.active.has())).all()
-        for asset in assets:
-            mine = {payload["event_id"]: payload for uri, payload in wanted if uri == asset.uri}
-            for event_id in _recorded(session, asset.id, mine.values()):
-                mine.pop(event_id, None)
-            for payload in mine.values():
-                asset_manager.register_asset_change(
-                    asset=asset, extra={"from_webhook": True, "payload": payload}, session=session
-                )
+        Only assets that a DAG uses exist; the others nobody waits for.
+
+        There is no public way to do this inside the API server, so this does what its own endpoint for
+        asset events does.
+        """
+        from airflow.assets.manager import asset_manager
+        from airflow.models.asset import AssetDagRunQueue, AssetModel
+        from airflow.utils.session import create_session
+        from sqlalchemy import select, update
+
+        wanted: dict[str, dict[str, EventPayload]] = defaultdict(dict)
+        for event in events:
+            for uri in event_uris(event):
+                wanted[uri][event["event_id"]] = event
+        with create_session(scoped=False) as session:
+            ours = AssetModel.uri.in_(wanted)
+            # Locks the assets, first of all: what other receivers have recorded until now is seen below,
+            # and they wait until this is recorded. It changes nothing.
+            lock = update(AssetModel).where(ours).values(updated_at=AssetModel.updated_at)
+            session.execute(lock.execution_options(synchronize_session=False))
+            assets = session.scalars(select(AssetModel).where(ours, AssetModel.active.has())).all()
+            for asset in assets:
+                known = self._known[asset.id].ids_until_now(session, asset.id)
+                new = [event for event_id, event in wanted[asset.uri].items() if event_id not in known]
+                if new:
+                    extra = {"from_webhook": True, "payload": asset_payload(new)}
+                    asset_manager.register_asset_change(asset=asset, extra=extra, session=session)
+            # A run takes the asset events until its place in the queue was created. Airflow before 3.4
+            # leaves that as it was if there is one (issue 56050), and these would wait for another event.
+            ids = [asset.id for asset in assets]
+            queued = update(AssetDagRunQueue).where(AssetDagRunQueue.asset_id.in_(ids))
+            session.execute(queued.values(created_at=datetime.now(UTC)))
 
 
-def _recorded(session: Session, asset_id: int, payloads: Collection[EventPayload]) -> set[str]:
-    """Return which of these events the asset has already."""
-    from airflow.models.asset import AssetEvent
-    from sqlalchemy import String, cast, or_, select
+class _Known:
+    """Ids of the events that one asset has, as far as they were read."""
 
-    times = [datetime.fromisoformat(payload["event_time"]) for payload in payloads]
-    oldest = min(*times, datetime.now(UTC))
-    text = cast(AssetEvent.extra, String)
-    found = session.scalars(
-        select(AssetEvent.extra).where(
-            AssetEvent.asset_id == asset_id,
-            AssetEvent.timestamp >= oldest - CLOCK_DIFFERENCE,  # recorded after it occurred
-            or_(*(text.contains(f'"{payload["event_id"]}"', autoescape=True) for payload in payloads)),
+    def __init__(self) -> None:
+        self._last_id = 0
+        self._ids: dict[str, datetime] = {}  # when it was recorded; the oldest is the first
+
+    def ids_until_now(self, session: Session, asset_id: int) -> Container[str]:
+        """Read what was recorded since the last call, whoever did, and return all ids.
+
+        Nothing is added by those who record: what they wrote may yet be rolled back.
+        """
+        from airflow.models.asset import AssetEvent
+        from sqlalchemy import select
+
+        oldest = datetime.now(UTC) - OLDEST - CLOCK_DIFFERENCE
+        rows = session.execute(
+            select(AssetEvent.id, AssetEvent.timestamp, AssetEvent.extra)
+            .where(
+                AssetEvent.asset_id == asset_id,
+                AssetEvent.id > self._last_id,
+                AssetEvent.timestamp >= oldest,
+            )
+            .order_by(AssetEvent.id)
         )
-    )
-    known: list[Any] = [extra.get("payload") for extra in found]
-    return {payload["event_id"] for payload in known if isinstance(payload, dict) and "event_id" in payload}
+        for row in rows:
+            self._last_id = row.id
+            for event in events_of(row.extra):
+                self._ids.setdefault(event["event_id"], row.timestamp)
+        while self._ids and next(iter(self._ids.values())) < oldest:
+            del self._ids[next(iter(self._ids))]
+        return self._ids

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_minut.api.times import from_text
-from airflow_provider_minut.events import event_payload, event_uri
+from airflow_provider_minut.events import asset_payload, event_payload, event_uri
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.triggers.event_cursor import EventCursor
 from airflow_provider_minut.triggers.event_poll import EventPoll, Snapshot
@@ -97,9 +97,11 @@ class MinutEventTrigger(BaseEventTrigger):
             if not new:
                 continue
             await self._keep(cursor)
-            for event_id, redelivered in new.items():
-                payload = event_payload(events[event_id], via="poll", redelivered=redelivered)
-                yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
+            told = [
+                event_payload(events[event_id], via="poll", redelivered=redelivered)
+                for event_id, redelivered in new.items()
+            ]
+            yield TriggerEvent(asset_payload(told))  # type: ignore[no-untyped-call]
             # Airflow stores them after this generator has gone on, so it cannot be waited for here.
             task = asyncio.create_task(self._settle(cursor, snapshot, list(new)))
             self._settling.add(task)

@@ -50,8 +50,8 @@ async def fired(events, number, seconds=20):
     found = []
     async with asyncio.timeout(seconds), aclosing(events):
         async for event in events:
-            found.append(event.payload)
-            if len(found) == number:
+            found += event.payload["events"]
+            if len(found) >= number:
                 return found
     return found
 
@@ -196,7 +196,7 @@ def test_through_airflows_shared_stream_what_was_stored_is_not_told_again(sandbo
         async def consume():
             number = 0
             async for event in trigger.filter_shared_stream(stream):
-                found.append(event.payload)
+                found.extend(event.payload["events"])
                 seq = manager.bind_pending_event(trigger_id=1, key=key)
                 number += 1
                 if confirm:

@@ -10,7 +10,7 @@ from airflow.sdk import Asset
 from airflow.sdk.execution_time import context as airflow_context
 
 from airflow_provider_minut.assets import triggering_events, watched_event
-from airflow_provider_minut.events import event_payload, event_uri, event_uris
+from airflow_provider_minut.events import asset_payload, event_payload, event_uri, event_uris
 
 HOME = "64aa0000000000000000b001"
 EVENT = {
@@ -95,7 +95,9 @@ def asset_event(number, timestamp=NOW, **changes):
     event = {**EVENT, "id": f"f{number:03}", "created_at": f"2026-06-01T10:{number:02}:00.000Z"}
     payload = {**event_payload(event, via="poll"), **changes}
     asset = SimpleNamespace(name=event_uri(EVENT["type"]), uri=event_uri(EVENT["type"]))
-    return SimpleNamespace(asset=asset, extra={"from_trigger": True, "payload": payload}, timestamp=timestamp)
+    return SimpleNamespace(
+        asset=asset, extra={"from_trigger": True, "payload": asset_payload([payload])}, timestamp=timestamp
+    )
 
 
 def ids(*asset_events):
@@ -103,8 +105,8 @@ def ids(*asset_events):
 
 
 def test_each_event_of_a_run_once_and_oldest_first():
-    other = SimpleNamespace(extra={"payload": "of something else"})
-    nothing = SimpleNamespace(extra={})
+    other = SimpleNamespace(asset=None, extra={"payload": "of something else"})
+    nothing = SimpleNamespace(asset=None, extra={})
     assert ids(asset_event(2), asset_event(1), other, nothing, asset_event(2)) == ["f001", "f002"]
 
 
