@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_minut.api.times import from_text, to_text
@@ -12,8 +12,11 @@ from airflow_provider_minut.api.times import from_text, to_text
 if TYPE_CHECKING:
     from urllib.parse import SplitResult
 
+    from airflow_provider_minut.api.client import MinutClient
+
 SCHEME = "minut"
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between Minut's clock and the database's
+ENOUGH_OLDER = 20  # events in a row
 _NAME = "[A-Za-z0-9_.-]+"
 _PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
 _ACCEPTED = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
@@ -113,3 +116,25 @@ def events_of(extra: Any) -> list[EventPayload]:
     payload = extra.get("payload") if isinstance(extra, dict) else None
     events = payload.get("events") if isinstance(payload, dict) else None
     return [e for e in events if isinstance(e, dict) and "event_id" in e] if isinstance(events, list) else []  # type: ignore[misc]
+
+
+def user_events_since(client: MinutClient, since: datetime) -> list[dict[str, Any]]:
+    """Return the user events from a moment on, newest first, as Minut sent them (``GET /events``).
+
+    The order of that list is not documented. It is about sorted, but a late upload may stand anywhere;
+    so a few events that are too old do not end it.
+
+    :param since: aware.
+    :raises MinutError: as :meth:`MinutClient.request`.
+    """
+    events: list[dict[str, Any]] = []
+    older = 0
+    for event in client.iter_user_events(order="desc"):
+        moment = event.get("created_at")
+        if isinstance(moment, datetime):
+            older = older + 1 if moment < since else 0
+            if older > ENOUGH_OLDER:
+                break
+            if older == 0:
+                events.append({**event, "created_at": to_text(moment)})
+    return events

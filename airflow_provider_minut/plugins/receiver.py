@@ -96,27 +96,28 @@ class Receiver:
     async def deliver(self, name: str, request: Request) -> Response:
         """Answer a delivery to the webhook of this name; never with a body.
 
-        204: recorded, or there before. 401: unknown name, wrong signature. 400, 408, 413: no event.
-        429: too many were refused. 503: to be sent again. 404: no webhook is registered at all.
+        201: recorded. 204: it was there before, or no DAG uses it. 401: unknown name, wrong signature.
+        400, 408, 413: no event. 429: too many were refused. 503: to be sent again. 404: no webhook is
+        registered at all.
         """
         try:
             webhook, any_registered = await self._registry.get(name)
-            if any_registered:
-                payload = await _genuine_event(name, webhook, request)
-                await self._record(name, payload)
+            if not any_registered:
+                return Response(status_code=404)
+            is_new = await self._record(name, await _genuine_event(name, webhook, request))
         except _RefusedError as refused:
             too_many = self._failures.add(refused.reason)
             return Response(status_code=429 if too_many else refused.status)
         except Exception:
             log.exception("The database could not be used; Minut has to send this delivery again.")
             return Response(status_code=503)
-        return Response(status_code=204 if any_registered else 404)
+        return Response(status_code=201 if is_new else 204)
 
-    async def _record(self, name: str, payload: EventPayload) -> None:
-        if datetime.fromisoformat(payload["event_time"]) < datetime.now(UTC) - OLDEST:
+    async def _record(self, name: str, event: EventPayload) -> bool:
+        if datetime.fromisoformat(event["event_time"]) < datetime.now(UTC) - OLDEST:
             log.info("An event of webhook %s is older than %d days and is left out.", name, OLDEST.days)
-            return
-        await self._recorder.record(payload)
+            return False
+        return await self._recorder.record(event)
 
 
 def create_app(receiver: Receiver | None = None) -> FastAPI:

@@ -33,43 +33,43 @@ class EventRecorder:
     """Collects what comes while the database is busy, so that its commits do not limit the rate."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[EventPayload, asyncio.Future[None]]] = []
+        self._waiting: list[tuple[EventPayload, asyncio.Future[bool]]] = []
         self._writer: asyncio.Task[None] | None = None
         self._log = EventLog()
 
-    async def record(self, payload: EventPayload) -> None:
-        """Return when the event is in the database; if it was there before, nothing changes.
+    async def record(self, event: EventPayload) -> bool:
+        """Return when the event is in the database, and whether it is new to any asset there.
 
         :raises Exception: it could not be recorded.
         """
-        future = asyncio.get_running_loop().create_future()
-        self._waiting.append((payload, future))
+        future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((event, future))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
-        await future
+        return await future
 
     async def _write(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
-            error = await self._try([payload for payload, _ in batch])
-            for _, future in batch:
-                if future.done():  # who sent it has gone
-                    continue
-                if error:
-                    future.set_exception(error)
-                else:
-                    future.set_result(None)
-
-    async def _try(self, payloads: Sequence[EventPayload]) -> Exception | None:
-        for attempt in range(1, ATTEMPTS + 1):
             try:
-                return await asyncio.to_thread(self._log.record, payloads)
+                new = await self._record([event for event, _ in batch])
             except Exception as error:
-                log.debug("Attempt %d to record %d events failed.", attempt, len(payloads), exc_info=True)
-                if attempt == ATTEMPTS:
-                    return error
+                for _, future in batch:
+                    if not future.done():  # unless who sent it has gone
+                        future.set_exception(error)
+                continue
+            for event, future in batch:
+                if not future.done():
+                    future.set_result(event["event_id"] in new)
+
+    async def _record(self, events: Sequence[EventPayload]) -> Container[str]:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return await asyncio.to_thread(self._log.record, events)
+            except Exception:
+                log.debug("Attempt %d to record %d events failed.", attempt, len(events), exc_info=True)
                 await asyncio.sleep(PAUSE * attempt)
-        return None
+        return await asyncio.to_thread(self._log.record, events)
 
 
 class EventLog:
@@ -78,8 +78,10 @@ class EventLog:
     def __init__(self) -> None:
         self._known: dict[int, _Known] = defaultdict(_Known)
 
-    def record(self, events: Collection[EventPayload]) -> None:
+    def record(self, events: Collection[EventPayload]) -> set[str]:
         """Add events to their assets, unless they are there: one asset event for those that came together.
+
+        Return the ids of those that are new to any asset.
 
         Only assets that a DAG uses exist; the others nobody waits for.
 
@@ -91,6 +93,7 @@ class EventLog:
         from airflow.utils.session import create_session
         from sqlalchemy import select, update
 
+        added: set[str] = set()
         wanted: dict[str, dict[str, EventPayload]] = defaultdict(dict)
         for event in events:
             for uri in event_uris(event):
@@ -105,6 +108,7 @@ class EventLog:
             for asset in assets:
                 known = self._known[asset.id].ids_until_now(session, asset.id)
                 new = [event for event_id, event in wanted[asset.uri].items() if event_id not in known]
+                added |= {event["event_id"] for event in new}
                 if new:
                     extra = {"from_webhook": True, "payload": asset_payload(new)}
                     asset_manager.register_asset_change(asset=asset, extra=extra, session=session)
@@ -113,6 +117,7 @@ class EventLog:
             ids = [asset.id for asset in assets]
             queued = update(AssetDagRunQueue).where(AssetDagRunQueue.asset_id.in_(ids))
             session.execute(queued.values(created_at=datetime.now(UTC)))
+        return added
 
 
 class _Known:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
-from airflow_provider_minut.api.times import to_text
+from airflow_provider_minut.events import user_events_since
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.triggers.event_cursor import LOOKBACK
 
@@ -24,7 +24,6 @@ INTERVAL = 30.0  # seconds; the default of [minut] event_poll_interval
 SOON = 1.0  # seconds; how fast a poll that somebody waits for comes, and the least between two
 HOPELESS_INTERVAL = 300.0  # seconds; nothing but a person can mend credentials
 LONGEST_INTERVAL = 300.0  # seconds; between polls that fail one after the other
-ENOUGH_OLDER = 20  # events in a row that are too old: the list is about sorted, but late ones are in between
 
 
 @dataclass(eq=False)
@@ -104,7 +103,7 @@ class EventPoll:
             if self._client is None:
                 self._client = await MinutHook(self._minut_conn_id).aget_conn()
                 log.info("Watching the events of connection %r.", self._minut_conn_id)
-            events = await asyncio.to_thread(_events_since, self._client, since)
+            events = await asyncio.to_thread(user_events_since, self._client, since)
         except Exception as error:
             self._due = asyncio.get_running_loop().time() + self._failed(error)
             return
@@ -141,20 +140,6 @@ class EventPoll:
             exc_info=None if hopeless or isinstance(error, MinutError) else error,
         )
         return delay
-
-
-def _events_since(client: MinutClient, since: datetime) -> list[dict[str, Any]]:
-    events: list[dict[str, Any]] = []
-    older = 0
-    for event in client.iter_user_events(order="desc"):
-        moment = event.get("created_at")
-        if isinstance(moment, datetime):
-            older = older + 1 if moment < since else 0
-            if older > ENOUGH_OLDER:
-                break
-            if older == 0:
-                events.append({**event, "created_at": to_text(moment)})
-    return events
 
 
 def _interval() -> float:
