@@ -119,7 +119,9 @@ def get_provider_info() -> dict[str, Any]:
             },
         },
         "hooks": _modules("airflow_provider_minut.hooks.minut"),
-        "operators": _modules("airflow_provider_minut.operators.minut"),
+        "operators": _modules(
+            "airflow_provider_minut.operators.minut", "airflow_provider_minut.operators.webhooks"
+        ),
         "triggers": _modules("airflow_provider_minut.triggers.events"),
         "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.events.sanitize_uri"}],
         "transfers": [

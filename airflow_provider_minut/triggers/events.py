@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_minut.api.times import from_text
+from airflow_provider_minut.event_cursor import EventCursor
+from airflow_provider_minut.event_poll import EventPoll, Snapshot
 from airflow_provider_minut.events import asset_payload, event_payload, event_uri
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.triggers.event_cursor import EventCursor
-from airflow_provider_minut.triggers.event_poll import EventPoll, Snapshot
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
@@ -146,7 +146,7 @@ def _time(event: dict[str, Any], snapshot: Snapshot) -> datetime:
 def _producer(minut_conn_id: str) -> SharedStreamProducer:
     from airflow.triggers.shared_stream import SharedStreamProducer
 
-    class Producer(SharedStreamProducer):
+    class _Producer(SharedStreamProducer):
         async def open_stream(self) -> AsyncIterator[tuple[Snapshot, Snapshot]]:
             async for snapshot in EventPoll.of(minut_conn_id).snapshots():
                 yield snapshot, snapshot
@@ -156,4 +156,4 @@ def _producer(minut_conn_id: str) -> SharedStreamProducer:
                 if item.outcome.is_clean:
                     item.broker_payload.stored.set()
 
-    return Producer()
+    return _Producer()

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from airflow_provider_minut import event_poll
+from airflow_provider_minut.event_cursor import LOOKBACK
 from airflow_provider_minut.sandbox.running import Sandbox
 from airflow_provider_minut.sandbox.state import SandboxConfig
-from airflow_provider_minut.triggers import event_poll
-from airflow_provider_minut.triggers.event_cursor import LOOKBACK
 from airflow_provider_minut.triggers.events import MinutEventTrigger
 
 HOMES = ["64aa0000000000000000b001", "64aa0000000000000000b002"]

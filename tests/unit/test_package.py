@@ -101,7 +101,9 @@ def test_connection_ids_are_templated():
 @pytest.mark.parametrize(
     "module",
     [
+        "airflow_provider_minut.assets",
         "airflow_provider_minut.operators.minut",
+        "airflow_provider_minut.operators.webhooks",
         "airflow_provider_minut.transfers.minut_to_object_storage",
         "airflow_provider_minut.transfers.minut_to_sql",
         "airflow_provider_minut.report",

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakValueDictionary
 
+from airflow_provider_minut.event_cursor import LOOKBACK
 from airflow_provider_minut.events import user_events_since
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.triggers.event_cursor import LOOKBACK
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient

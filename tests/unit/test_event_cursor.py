@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_minut.triggers.event_cursor import LOOKBACK, EventCursor
+from airflow_provider_minut.event_cursor import LOOKBACK, EventCursor
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
