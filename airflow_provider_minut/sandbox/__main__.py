@@ -31,9 +31,12 @@ _FLEET_OPTIONS: tuple[tuple[str, type[int] | type[float], float, str], ...] = (
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     args = _arguments(argv)
+    if args.command == "emit":
+        return _emit(args)
     try:
         import uvicorn
 
+        from airflow_provider_minut.sandbox.deliveries import DeliveryStyle
         from airflow_provider_minut.sandbox.guard import BASE_PATH
         from airflow_provider_minut.sandbox.running import LOOPBACK, connection_json, listen, server_config
         from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
@@ -45,6 +48,9 @@ def main(argv: list[str] | None = None) -> int:
         token_lifetime=args.token_lifetime,
         rate_limit=not args.no_rate_limit,
         sparse=args.sparse,
+        deliveries=DeliveryStyle(
+            header=args.signature_header, algorithm=args.signature_algorithm, bare=args.bare_events
+        ),
         **{name: getattr(args, name) for name in LIMITS},
         **{name: value for name, value in known.items() if value},
     )
@@ -74,6 +80,24 @@ def main(argv: list[str] | None = None) -> int:
     )
     server.run(sockets=[listener])
     return 0
+
+
+def _emit(args: argparse.Namespace) -> int:
+    from airflow_provider_minut.sandbox.emitting import ask_to_emit
+
+    body = {
+        "type": args.event_type,
+        "home_id": args.home,
+        "late": args.late,
+        "copies": args.copies,
+        "delay": args.delay,
+        "signed": not args.unsigned,
+    }
+    if args.device:
+        body["device_id"] = args.device
+    code, text = ask_to_emit(args.url.rstrip("/"), body)
+    print(text, file=sys.stderr if code else sys.stdout)
+    return code
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
@@ -110,7 +134,30 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(name, type=kind, default=default, help=f"{help_} (default: %(default)s)")
     help_ = "leave out every field that may be missing"
     parser.add_argument("--sparse", action="store_true", help=help_)
+    help_ = "header of webhook deliveries that has the signature (default: %(default)s)"
+    parser.add_argument("--signature-header", default="X-Minut-Signature", help=help_)
+    help_ = "of the HMAC over a delivery's body (default: %(default)s)"
+    parser.add_argument("--signature-algorithm", choices=("sha256", "sha1"), default="sha256", help=help_)
+    help_ = "deliver events without an envelope"
+    parser.add_argument("--bare-events", action="store_true", help=help_)
+    _add_emit(parser.add_subparsers(dest="command", metavar="emit"))
     return parser
+
+
+def _add_emit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    text = "Let an event happen in a running sandbox, and deliver it to the webhooks that are for it."
+    emit = commands.add_parser("emit", help="let an event happen in a running sandbox", description=text)
+    emit.add_argument("event_type", help="like noise_detected or battery_low")
+    emit.add_argument("--home", required=True, help="id of the home; GET /homes lists them")
+    emit.add_argument("--device", help="id of the device it came from")
+    help_ = "how many seconds ago it occurred (default: now)"
+    emit.add_argument("--late", type=float, default=0, help=help_)
+    help_ = "deliver it after so many seconds, and later ones before"
+    emit.add_argument("--delay", type=float, default=0, help=help_)
+    emit.add_argument("--copies", type=int, default=1, help="deliver it so often (default: once)")
+    emit.add_argument("--unsigned", action="store_true", help="with a wrong signature")
+    help_ = "of the sandbox (default: %(default)s)"
+    emit.add_argument("--url", default="http://127.0.0.1:8787", help=help_)
 
 
 if __name__ == "__main__":

@@ -43,8 +43,10 @@ Its buckets start at multiples of time_resolution (60 to 86,400 s, 420 unless as
 the value is the mean of one measurement a minute as far as it is known, with null_fill null where there \
 is none, and the least and the greatest are called min and max (documented: the names of the parameters).
 POST /webhooks answers 200; url is https, or http on loopback; events are the names known from public \
-clients, at least one; there are at most 100 webhooks; nothing is delivered yet (documented: https, the \
-wildcard).
+clients, at least one; there are at most 100 webhooks (documented: https, the wildcard).
+A delivery is {"hook_id": …, "event": …}, with the token if there is one, and has its HMAC in \
+X-Minut-Signature: SHA-256 of the raw body, lowercase hex, unless told otherwise (documented: that there is \
+a signature and a token). Without a 2xx within 5 s it is sent again after 1, 2, 4 … 60 s, eight times in all.
 Sparse answers leave out paging, values if there are none, and all fields but the ids, the home's name, \
 the device's home and the event's type and time.
 A fault strikes a request with a valid token, after a GET and before a write was carried out; its 429 does \

@@ -15,6 +15,8 @@ from typing import Any, Self
 
 import uvicorn
 
+from airflow_provider_minut.sandbox.deliveries import Delivery
+from airflow_provider_minut.sandbox.emitting import check_event_type
 from airflow_provider_minut.sandbox.guard import BASE_PATH
 from airflow_provider_minut.sandbox.moments import from_datetime
 from airflow_provider_minut.sandbox.server import create_app
@@ -89,6 +91,36 @@ class Sandbox:
         event = world.add_event(self._home_number(home_id), time_, HOME_EVENT_TYPES.index(event_type))
         return str(world.home_event(event)["event_id"])
 
+    def emit(
+        self,
+        event_type: str,
+        home_id: str,
+        *,
+        device_id: str | None = None,
+        created_at: datetime | None = None,
+        copies: int = 1,
+        delay: float = 0,
+        signed: bool = True,
+    ) -> str:
+        """Let a user event happen, and deliver it to the webhooks that are for it. Return its id.
+
+        :param event_type: name of a user event, or ``noise_detected`` or ``noise_quieted``.
+        :param created_at: when it occurred; now if not given.
+        :param copies: how often each webhook gets it.
+        :param delay: seconds to wait before it is delivered, so that it comes after later ones.
+        :param signed: whether the signature is right.
+        :raises ValueError: there is no such home or type, or the time has no time zone.
+        """
+        check_event_type(event_type)
+        moment = self._state.world.now() if created_at is None else from_datetime(created_at)
+        event = self._state.world.emit(self._home_number(home_id), moment, event_type, device_id)
+        self._state.deliveries.announce(event, copies=copies, delay=delay, signed=signed)
+        return str(event["id"])
+
+    def deliveries(self) -> list[Delivery]:
+        """Return what was sent to webhooks, the last thousand, also those on their way."""
+        return self._state.deliveries.sent()
+
     def events(self, home_id: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
         """Return the events of a home in [start, end) that are visible now, oldest first, as in the API.
 
@@ -127,6 +159,7 @@ class Sandbox:
         self._stop()
 
     def _stop(self) -> None:
+        self._state.deliveries.stop()
         if self._server and self._thread and self._socket:
             self._server.should_exit = True
             # Kept-alive connections of clients that were not closed must not hold up the exit.

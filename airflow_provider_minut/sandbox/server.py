@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from airflow_provider_minut.sandbox.answers import add_error_bodies
+from airflow_provider_minut.sandbox.emitting import emitted
 from airflow_provider_minut.sandbox.endpoints.devices import device_routes
 from airflow_provider_minut.sandbox.endpoints.homes import home_routes
 from airflow_provider_minut.sandbox.endpoints.users import user_routes
@@ -30,8 +31,9 @@ def create_app(state: SandboxState) -> FastAPI:
     )
     app.add_middleware(Guard, state=state)
     add_error_bodies(app)
-    for routes in (user_routes, home_routes, device_routes, webhook_routes):
+    for routes in (user_routes, home_routes, device_routes):
         app.include_router(routes(state.world), prefix=BASE_PATH)
+    app.include_router(webhook_routes(state.world, state.deliveries), prefix=BASE_PATH)
     app.include_router(_own_routes(state))
     return app
 
@@ -50,6 +52,10 @@ def _own_routes(state: SandboxState) -> APIRouter:
     @router.post("/_sandbox/revoke", status_code=204)
     async def revoke() -> None:
         state.revoke_tokens()
+
+    @router.post("/_sandbox/events")
+    async def emit(request: Request) -> dict[str, Any]:
+        return await emitted(state, request)
 
     return router
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import jwt
 
 from airflow_provider_minut.sandbox.data import USER
+from airflow_provider_minut.sandbox.deliveries import Deliveries, DeliveryStyle
 from airflow_provider_minut.sandbox.faults import Faults
 from airflow_provider_minut.sandbox.limits import LIMITS, problem_with
 from airflow_provider_minut.sandbox.world import World
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 # developer.minut.com, API information: delayed after 20 in a second, refused after 50, and 120 a minute.
 DELAYED_AFTER, REFUSED_AFTER, REFUSED_AFTER_IN_MINUTE = 20, 50, 120
+NEWEST = 100  # user events that are looked at for new ones once a second
 DELAY_PER_REQUEST = 0.05  # seconds; a sandbox choice
 
 
@@ -42,6 +44,7 @@ class SandboxConfig:
     :param silent_share: the share of devices that have not checked in for three days, from 0 to 1.
     :param fault_rate: the share of API requests that fail with a fault, from 0 to 1.
     :param sparse: whether fields are left out that may be missing.
+    :param deliveries: how deliveries to webhooks look.
     :raises ValueError: one of the numbers is not in its range.
     """
 
@@ -57,6 +60,7 @@ class SandboxConfig:
     silent_share: float = 0.0
     fault_rate: float = 0.0
     sparse: bool = False
+    deliveries: DeliveryStyle = field(default_factory=DeliveryStyle)
 
     def __post_init__(self) -> None:
         for name in LIMITS:
@@ -77,6 +81,9 @@ class SandboxState:
         self.client_secret = config.client_secret
         self.token_lifetime = config.token_lifetime
         self.world = World(config, clock)
+        self.deliveries = Deliveries(
+            config.deliveries, lambda: self.world.user_events(0, NEWEST, newest_first=True)
+        )
         self.faults = Faults(config.seed, config.fault_rate)
         self._clock = clock
         self._lock = threading.Lock()
@@ -164,7 +171,7 @@ class SandboxState:
         with self._lock:
             counts: dict[str, Any] = {name: self._counts[name] for name in names}
             counts |= {"requests": dict(self._requests), "statuses": dict(self._statuses)}
-        return counts | {"faults": self.faults.counts()}
+        return counts | {"faults": self.faults.counts(), "deliveries": self.deliveries.counts()}
 
 
 def _count_since(times: deque[float], since: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_minut.sandbox.chance import hex_id
@@ -54,6 +54,7 @@ class World:
         self._changed_devices: dict[int, dict[str, Any]] = {}
         self._added: dict[int, tuple[Event, ...]] = {}
         self._numbers = itertools.count(1)
+        self._emitted: list[tuple[int, dict[str, Any]]] = []
 
     def now(self) -> int:
         """Return milliseconds since the epoch."""
@@ -122,14 +123,40 @@ class World:
     def user_events(self, offset: int, limit: int, *, newest_first: bool) -> list[dict[str, Any]]:
         """Return a page of the user events of the first homes and the last days."""
         now = self.now()
-        homes = range(1, min(self.fleet.homes, USER_EVENT_HOMES) + 1)
-        events = [self.events(home, now - USER_EVENT_DAYS * DAY, now + 1) for home in homes]
+        since = now - USER_EVENT_DAYS * DAY
+        homes = {*range(1, min(self.fleet.homes, USER_EVENT_HOMES) + 1), *self._added}
+        events = [self.events(home, since, now + 1) for home in homes]
         sign = -1 if newest_first else 1
-        parts: list[Iterator[Event]] = [
-            part.newest_first() if newest_first else part.oldest_first() for part in events
+        parts: list[Iterable[tuple[int, Any]]] = [
+            ((event.time, event) for event in (part.newest_first() if newest_first else part.oldest_first()))
+            for part in events
         ]
-        merged = heapq.merge(*parts, key=lambda event: sign * event.time)
-        return [self._user_event(event) for event in itertools.islice(merged, offset, offset + limit)]
+        emitted = [pair for pair in self._emitted if pair[0] >= since]
+        parts.append(sorted(emitted, key=lambda pair: sign * pair[0]))
+        merged = heapq.merge(*parts, key=lambda pair: sign * pair[0])
+        page = itertools.islice(merged, offset, offset + limit)
+        return [event if isinstance(event, dict) else self.user_event(event) for _, event in page]
+
+    def emit(self, home: int, time: int, event_type: str, device_id: str | None) -> dict[str, Any]:
+        """Add a user event, visible at once, and return it. Noise is an event of the home too.
+
+        :param event_type: a user event, or the home event that goes with one.
+        """
+        for kind, names in enumerate(zip(HOME_EVENT_TYPES, USER_EVENT_TYPES, strict=True)):
+            if event_type in names:
+                return self.user_event(self.add_event(home, time, kind))
+        event = {
+            "id": hex_id(self._seed, "emitted event", next(self._numbers)),
+            "type": event_type,
+            "created_at": to_iso(time),
+            "user_id": USER["user_id"],
+            "home_id": home_id(home),
+        }
+        if device_id is not None:
+            event["device_id"] = device_id
+        with self._lock:
+            self._emitted = [*self._emitted, (time, event)]
+        return event
 
     def home_event(self, event: Event) -> dict[str, Any]:
         """Return an event as a home has it."""
@@ -141,7 +168,8 @@ class World:
         }
         return shown if self.sparse else shown | {"sensor_value": event.level}
 
-    def _user_event(self, event: Event) -> dict[str, Any]:
+    def user_event(self, event: Event) -> dict[str, Any]:
+        """Return an event as a user has it."""
         return {
             "id": hex_id(self._seed, "user event", event.home, event.slot, event.kind),
             "type": USER_EVENT_TYPES[event.kind],
