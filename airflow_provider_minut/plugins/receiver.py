@@ -122,7 +122,9 @@ class Receiver:
 
 def create_app(receiver: Receiver | None = None) -> FastAPI:
     """Return the application that receives deliveries at ``/webhooks/{name}``."""
-    app = FastAPI(title="Minut webhooks", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title="Minut webhooks", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     deliver = (receiver or Receiver()).deliver
     app.add_api_route("/webhooks/{name}", deliver, methods=["POST"], response_class=Response)
     return app

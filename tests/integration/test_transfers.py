@@ -340,9 +340,9 @@ def test_data_interval_of_the_run_is_the_default(serve, tmp_path):
     ("arguments", "context", "message"),
     [
         ({}, {"data_interval_start": NOW, "data_interval_end": NOW}, "CronDataIntervalTimetable"),
-        ({}, {}, "start_at: is not given"),
-        ({"start_at": "2026-06-01"}, {}, "start_at: must be a time with a time zone"),
-        ({"start_at": "tomorrow"}, {}, "start_at: must be a time with a time zone"),
+        ({}, {}, "triggered without a logical date"),
+        ({"start_at": "2026-06-01", "end_at": NOW}, {}, "start_at: must be a time with a time zone"),
+        ({"start_at": NOW, "end_at": "tomorrow"}, {}, "end_at: must be a time with a time zone"),
         (
             {"dataset": "guests"},
             {"data_interval_start": NOW, "data_interval_end": NOW},

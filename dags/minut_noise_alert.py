@@ -1,0 +1,69 @@
+"""A noise in any home: a run within seconds, which looks whether Minut confirms it, and tells somebody.
+
+The run starts when an event arrives, by the webhook that `minut_webhooks` registers. Where no webhook can be
+received, let the triggerer ask for events instead:
+
+```python
+from airflow_provider_minut.assets import watched_event
+
+schedule = [watched_event("disturbance_first_notice")]
+```
+
+Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`, like `SlackNotifier(text=TEXT)` or
+`SmtpNotifier(to="host@example.com", subject=TEXT, html_content=TEXT)`. The alert is in the task's log, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.sdk import DAG, Asset, BaseNotifier, get_current_context, task
+
+from airflow_provider_minut.assets import triggering_events
+from airflow_provider_minut.hooks.minut import MinutHook
+
+log = logging.getLogger(__name__)
+
+NOTIFIERS: list[BaseNotifier] = []
+TEXT = "{{ ti.xcom_pull(task_ids='confirm', map_indexes=ti.map_index) }}"
+# Home events have other names and ids than user events, so they are compared by their time.
+TOLERANCE = timedelta(minutes=15)
+
+with DAG(
+    dag_id="minut_noise_alert",
+    description="A noise in any home: confirmed by Minut, told to whom you choose.",
+    doc_md=__doc__,
+    schedule=[Asset("minut://events/disturbance_first_notice")],
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    tags=["minut"],
+):
+
+    @task
+    def read_events() -> list[dict[str, Any]]:
+        """Return the events that started this run; usually one."""
+        return triggering_events(get_current_context())
+
+    @task(map_index_template="{{ home_name }}", on_success_callback=NOTIFIERS)
+    def confirm(event: dict[str, Any]) -> str:
+        """Ask Minut what it knows of the noise; return what to tell."""
+        at = datetime.fromisoformat(event["event_time"])
+        with MinutHook("minut_default").get_conn() as minut:
+            home = minut.get_home(event["home_id"])
+            noises = list(
+                minut.iter_home_events(
+                    event["home_id"],
+                    start_at=at - TOLERANCE,
+                    end_at=at + TOLERANCE,
+                    event_types=["noise_detected"],
+                )
+            )
+        context = get_current_context()
+        context["home_name"] = home.get("name", event["home_id"])
+        certainty = "Minut confirms it" if noises else "Minut does not list it yet"
+        text = f"Noise in {context['home_name']} since {at:%H:%M} UTC. {certainty}."
+        log.info(text)
+        return text
+
+    confirm.expand(event=read_events())

@@ -1,0 +1,47 @@
+"""Keep Minut's webhook registered as it is declared here, and bring in the events that it missed.
+
+Needs two things:
+
+- Minut must reach `/minut/webhooks/` of the API server from outside; nothing else of it has to be open.
+- The Airflow variable `minut_webhook_url` holds the address there, like
+  `https://airflow.example.com/minut/webhooks/main`.
+
+If `EVENTS` changes, the webhook is replaced at the next run. Its secret is in a variable that Airflow encrypts
+and masks.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG
+
+from airflow_provider_minut.operators.webhooks import MinutCreateWebhookOperator, MinutReconcileEventsOperator
+
+EVENTS = ["disturbance_first_notice", "disturbance_ended"]
+
+with DAG(
+    dag_id="minut_webhooks",
+    description="Every hour: the webhook is registered, and nothing it missed is lost.",
+    doc_md=__doc__,
+    schedule="@hourly",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["minut"],
+):
+    register = MinutCreateWebhookOperator(
+        task_id="register",
+        name="main",
+        url="{{ var.value.minut_webhook_url }}",
+        events=EVENTS,
+        minut_conn_id="minut_default",
+    )
+    reconcile = MinutReconcileEventsOperator(
+        task_id="reconcile",
+        name="main",
+        lookback=timedelta(days=1),
+        minut_conn_id="minut_default",
+    )
+    register >> reconcile
