@@ -8,15 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
 from airflow_provider_minut.event_cursor import LOOKBACK
 from airflow_provider_minut.events import user_events_since
-from airflow_provider_minut.hooks.minut import MinutHook
-
-if TYPE_CHECKING:
-    from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.shared_client import SharedClient
 
 log = logging.getLogger(__name__)
 
@@ -56,9 +53,9 @@ class EventPoll:
 
     def __init__(self, minut_conn_id: str) -> None:
         self._minut_conn_id = minut_conn_id
+        self._client = SharedClient.of(minut_conn_id)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._client: MinutClient | None = None
         self._latest: Snapshot | None = None
         self._due = 0.0
         self._failures = 0
@@ -100,15 +97,14 @@ class EventPoll:
         now = datetime.now(UTC)
         since = min(self._reach_back or now, now - LOOKBACK)
         try:
-            if self._client is None:
-                self._client = await MinutHook(self._minut_conn_id).aget_conn()
-                log.info("Watching the events of connection %r.", self._minut_conn_id)
-            events = await asyncio.to_thread(user_events_since, self._client, since)
+            events = await self._client.ask(lambda client: user_events_since(client, since))
         except Exception as error:
             self._due = asyncio.get_running_loop().time() + self._failed(error)
             return
         if self._failures:
             log.info("Events are read again, after %d failures in a row.", self._failures)
+        elif self._latest is None:
+            log.info("Watching the events of connection %r.", self._minut_conn_id)
         self._failures = 0
         self._reach_back = None
         self._latest = Snapshot(self, now, since, events)
@@ -129,9 +125,7 @@ class EventPoll:
             error, MinutAuthenticationError | MinutConfigurationError | AirflowNotFoundException
         )
         delay = HOPELESS_INTERVAL
-        if hopeless:
-            self._client = None  # whoever mends it does so in the connection
-        else:
+        if not hopeless:
             delay = min(_interval() * 2 ** min(self._failures - 1, 8), LONGEST_INTERVAL)
         log.log(
             logging.ERROR if hopeless else logging.WARNING,

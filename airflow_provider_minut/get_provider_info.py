@@ -122,7 +122,10 @@ def get_provider_info() -> dict[str, Any]:
         "operators": _modules(
             "airflow_provider_minut.operators.minut", "airflow_provider_minut.operators.webhooks"
         ),
-        "triggers": _modules("airflow_provider_minut.triggers.events"),
+        "sensors": _modules("airflow_provider_minut.sensors.minut"),
+        "triggers": _modules(
+            "airflow_provider_minut.triggers.events", "airflow_provider_minut.triggers.sensors"
+        ),
         "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.events.sanitize_uri"}],
         "transfers": [
             _transfer("Object storage", "minut_to_object_storage"),

@@ -6,8 +6,8 @@ Needs two things:
 - The Airflow variable `minut_webhook_url` holds the address there, like
   `https://airflow.example.com/minut/webhooks/main`.
 
-If `EVENTS` changes, the webhook is replaced at the next run. Its secret is in a variable that Airflow encrypts
-and masks.
+If `EVENTS` changes, the webhook is replaced at the next run. Its secret is in a variable that Airflow
+encrypts and masks.
 """
 
 from __future__ import annotations

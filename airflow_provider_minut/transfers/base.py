@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
+from airflow_provider_minut.arguments import checked_moment, checked_names
 from airflow_provider_minut.datasets import (
     DEFAULT_SENSORS,
     DEFAULT_TIME_RESOLUTION,
@@ -103,10 +104,10 @@ class MinutTransferOperator(BaseOperator):
             dataset=self.dataset,
             start_at=start - self.lookback if ranged else start,
             end_at=end,
-            home_ids=_ids("home_ids", self.home_ids),
-            device_ids=_ids("device_ids", self.device_ids),
-            event_types=_ids("event_types", self.event_types),
-            sensors=_ids("sensors", self.sensors),
+            home_ids=checked_names("home_ids", self.home_ids),
+            device_ids=checked_names("device_ids", self.device_ids),
+            event_types=checked_names("event_types", self.event_types),
+            sensors=checked_names("sensors", self.sensors),
             time_resolution=self.time_resolution,
             include_min_max=self.include_min_max,
             heard_since=self._heard_since(start, context),
@@ -122,25 +123,8 @@ class MinutTransferOperator(BaseOperator):
                 "start_at and end_at"
             )
             raise MinutConfigurationError("start_at", reason)
-        return _moment("start_at", given), _moment("end_at", until)
+        return checked_moment("start_at", given), checked_moment("end_at", until)
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:
         """Return since when devices must have checked in to be asked for readings; by default the start."""
         return None
-
-
-def _moment(name: str, value: Any) -> datetime:
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise MinutConfigurationError(name, "must be a time with a time zone, like 2026-06-01T00:00:00Z")
-    return moment
-
-
-def _ids(name: str, values: Any) -> tuple[str, ...]:
-    if isinstance(values, str) or not all(isinstance(value, str) for value in values or ()):
-        kind = type(values).__name__
-        raise MinutConfigurationError(name, f"must be a list of strings, is {kind}; [] means all")
-    return tuple(values or ())

@@ -51,7 +51,7 @@ def test_parts_that_the_public_schema_leaves_open_are_valid_too():
         jsonschema.validate(INFO[key], strict[key])
 
 
-@pytest.mark.parametrize("kind", ["hooks", "operators"])
+@pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
 def test_listed_modules_are_those_on_disk(kind):
     listed = [name for group in INFO[kind] for name in group["python-modules"]]
     assert sorted(listed) == sorted(name for name in MODULES if f".{kind}." in name)
@@ -104,6 +104,7 @@ def test_connection_ids_are_templated():
         "airflow_provider_minut.assets",
         "airflow_provider_minut.operators.minut",
         "airflow_provider_minut.operators.webhooks",
+        "airflow_provider_minut.sensors.minut",
         "airflow_provider_minut.transfers.minut_to_object_storage",
         "airflow_provider_minut.transfers.minut_to_sql",
         "airflow_provider_minut.report",

@@ -1,0 +1,215 @@
+"""Sensors that wait for something in a home: in a worker, between two pokes, or in the triggerer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import conf
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+
+from airflow_provider_minut.arguments import checked_moment, checked_names
+from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
+from airflow_provider_minut.failing import no_retry_when_hopeless
+from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.waiting import CONDITIONS, Look
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+# The trigger keeps the deadline itself. So long after it, Airflow ends the wait: no triggerer runs.
+NO_TRIGGERER = timedelta(minutes=5)
+
+
+class _MinutSensor(BaseSensorOperator):
+    """Base of the sensors: the same results, deadline and errors, deferred or not.
+
+    ``timeout`` is a deadline. The last look is at that moment, and if nothing can come before it, the
+    sensor ends at once.
+
+    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param deferrable: whether to wait in the triggerer.
+    """
+
+    _condition: str
+
+    def __init__(
+        self,
+        *,
+        minut_conn_id: str = MinutHook.default_conn_name,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.minut_conn_id = minut_conn_id
+        self.deferrable = deferrable
+        self._arguments: dict[str, Any] = {}
+        self._last_look = Look(note="Minut could not be asked")
+
+    @abstractmethod
+    def _checked_arguments(self, context: Context) -> dict[str, Any]:
+        """Return the arguments of the condition.
+
+        :raises MinutConfigurationError: one cannot be used.
+        """
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once.
+
+        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
+        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        """
+        with no_retry_when_hopeless():
+            self._arguments = self._checked_arguments(context)
+            with MinutHook(self.minut_conn_id).get_conn() as client:
+                self._last_look = CONDITIONS[self._condition](**self._arguments).look(client)
+        self.log.info("%s.", self._last_look.note)
+        return PokeReturnValue(self._last_look.result is not None, self._last_look.result)
+
+    def execute(self, context: Context) -> Any:
+        """Wait, and return what ended it.
+
+        :raises AirflowSensorTimeout: the deadline has passed.
+        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
+        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        """
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+        try:
+            return super().execute(context)
+        except AirflowSensorTimeout as timeout:
+            self._fail("timeout", str(timeout))  # Airflow itself knows never_fail for other errors only
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Return what the trigger found, or fail as a sensor does that was not deferred.
+
+        :param event: of the trigger.
+        """
+        if event["status"] != "success":
+            self._fail(event["status"], event["message"])
+        self.log.info("%s.", event["message"])
+        return event["result"]
+
+    def _get_next_poke_interval(
+        self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
+    ) -> float:
+        """Return after how many seconds to look again, or go on in the triggerer.
+
+        Airflow calls this in every mode when a look found nothing.
+        """
+        interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
+        now = datetime.now(UTC)
+        deadline = now + timedelta(seconds=self.timeout - run_duration())
+        next_at = self._last_look.next_at(now, timedelta(seconds=interval), deadline)
+        if next_at is None:
+            until = deadline.isoformat(timespec="seconds")
+            self._fail("timeout", f"{self._last_look.note}; the deadline is {until}")
+        if self.deferrable:
+            from airflow_provider_minut.triggers.sensors import MinutSensorTrigger
+
+            trigger = MinutSensorTrigger(
+                condition=self._condition,
+                arguments=self._arguments,
+                not_before=next_at.isoformat(),
+                deadline=deadline.isoformat(),
+                poke_interval=self.poke_interval,
+                silent_fail=self.silent_fail,
+                minut_conn_id=self.minut_conn_id,
+            )
+            longest = deadline - now + NO_TRIGGERER
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=longest)
+        return (next_at - now).total_seconds()
+
+    def _fail(self, status: str, message: str) -> NoReturn:
+        """End the task as it has to be for a trigger's ``status``."""
+        from airflow.providers.common.compat.sdk import (
+            AirflowFailException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+        )
+
+        errors = {"timeout": AirflowSensorTimeout, "refused": AirflowFailException, "error": MinutError}
+        if self.never_fail or (self.soft_fail and status != "error"):
+            raise AirflowSkipException(message)
+        raise errors[status](message)
+
+
+class MinutHomeEventSensor(_MinutSensor):
+    """Wait for an event in some homes, and return the events that ended the wait, oldest first.
+
+    It looks every ``poke_interval`` seconds (default 60), with a request for each home:
+    ``GET /homes/{home_id}/events``. For events of all homes, schedule a DAG on an asset instead.
+
+    .. seealso:: ``docs/sensors.md``, ``dags/minut_wait_for_quiet.py``
+
+    :param home_ids: of the homes (templated).
+    :param event_types: names of *home* events, like ``["noise_quieted"]``; any if empty (templated).
+    :param since: events that occurred before do not count: an aware datetime, or ISO 8601 text with a time
+        zone (templated). Default: when the run was to start, the same in each try.
+    :param kwargs: ``minut_conn_id``, ``deferrable`` and Airflow's own for sensors.
+    """
+
+    _condition = "home_event"
+    template_fields: Sequence[str] = ("home_ids", "event_types", "since", "minut_conn_id")
+
+    def __init__(
+        self,
+        *,
+        home_ids: Sequence[str],
+        event_types: Sequence[str] = (),
+        since: datetime | str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.home_ids = home_ids
+        self.event_types = event_types
+        self.since = since
+
+    def _checked_arguments(self, context: Context) -> dict[str, Any]:
+        home_ids = checked_names("home_ids", self.home_ids)
+        if not home_ids:
+            raise MinutConfigurationError(
+                "home_ids", "must have at least one; each is a request for each look"
+            )
+        return {
+            "home_ids": list(home_ids),
+            "event_types": list(checked_names("event_types", self.event_types)),
+            "since": checked_moment("since", self.since or context["dag_run"].run_after).isoformat(),
+        }
+
+
+class MinutHeartbeatSensor(_MinutSensor):
+    """Wait until a device has reported what it measured after a moment.
+
+    Devices check in about once an hour, and Minut demands not to ask before the time that they tell for it.
+    So it looks once, sleeps until then, and only if the device is late every ``poke_interval`` seconds.
+
+    .. seealso:: ``docs/sensors.md``
+
+    :param device_id: of the device (templated).
+    :param after: an aware datetime, or ISO 8601 text with a time zone (templated). Default: the end of the
+        run's data interval; if it has none, when the run was to start.
+    :param poke_interval: seconds between two looks at a device that is late.
+    :param kwargs: ``minut_conn_id``, ``deferrable`` and Airflow's own for sensors.
+    """
+
+    _condition = "heartbeat"
+    template_fields: Sequence[str] = ("device_id", "after", "minut_conn_id")
+
+    def __init__(
+        self,
+        *,
+        device_id: str,
+        after: datetime | str | None = None,
+        poke_interval: timedelta | float = 300,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, **kwargs)
+        self.device_id = device_id
+        self.after = after
+
+    def _checked_arguments(self, context: Context) -> dict[str, Any]:
+        after = self.after or context.get("data_interval_end") or context["dag_run"].run_after
+        return {"device_id": self.device_id, "after": checked_moment("after", after).isoformat()}

@@ -1,0 +1,70 @@
+"""The client of a connection for the coroutines of the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+from weakref import WeakValueDictionary
+
+from airflow_provider_minut.hooks.minut import MinutHook
+
+if TYPE_CHECKING:
+    from airflow_provider_minut.api.client import MinutClient
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+
+class SharedClient:
+    """One client for all coroutines of a process that use the same connection.
+
+    :param minut_conn_id: id of a connection of type ``minut``.
+    """
+
+    _all: ClassVar[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], SharedClient]] = (
+        WeakValueDictionary()
+    )
+
+    def __init__(self, minut_conn_id: str) -> None:
+        self._minut_conn_id = minut_conn_id
+        self._client: MinutClient | None = None
+        self._opening = asyncio.Lock()
+        self.turn = asyncio.Lock()
+        """For those who are many: with it, they have one thread and one place in the budget at a time."""
+
+    @classmethod
+    def of(cls, minut_conn_id: str) -> SharedClient:
+        """Return the client of a connection in the running event loop."""
+        key = (asyncio.get_running_loop(), minut_conn_id)
+        shared = cls._all.get(key)
+        if shared is None:
+            shared = cls._all[key] = cls(minut_conn_id)
+        return shared
+
+    async def ask(self, question: Callable[[MinutClient], Answer]) -> Answer:
+        """Return what the question finds out from the client, in a thread.
+
+        If the credentials are refused, it is asked once more with the connection as it is then: whoever
+        rotates them does so in the connection.
+
+        :raises AirflowNotFoundException: if there is no such connection.
+        :raises MinutError: the connection is not usable, or what the question raises.
+        """
+        from airflow_provider_minut.exceptions import MinutAuthenticationError
+
+        client = await self._open()
+        try:
+            return await asyncio.to_thread(question, client)
+        except MinutAuthenticationError:
+            if client is self._client:
+                self._client = None
+            return await asyncio.to_thread(question, await self._open())
+
+    async def _open(self) -> MinutClient:
+        async with self._opening:
+            if self._client is None:
+                self._client = await MinutHook(self._minut_conn_id).aget_conn()
+        return self._client

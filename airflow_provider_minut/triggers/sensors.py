@@ -1,0 +1,106 @@
+"""The trigger of deferred sensors: it looks at Minut again and again, until a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError, MinutError
+from airflow_provider_minut.shared_client import SharedClient
+from airflow_provider_minut.waiting import CONDITIONS, Look
+
+log = logging.getLogger(__name__)
+
+OVERTIME = 30.0  # seconds after the deadline that the last look may take
+
+
+class MinutSensorTrigger(BaseTrigger):
+    """Fires once: with ``status``, ``message`` and ``result``, the same keys whatever happened.
+
+    ``status`` is ``success``; ``timeout``; ``error``, if another try may help; or ``refused``, if none can.
+
+    :param condition: what to wait for: its name in :data:`~airflow_provider_minut.waiting.CONDITIONS`.
+    :param arguments: of the condition.
+    :param not_before: when to look first, ISO 8601 with a time zone.
+    :param deadline: when to look last, ISO 8601 with a time zone.
+    :param poke_interval: seconds between two looks.
+    :param silent_fail: whether to go on after errors that may pass.
+    :param minut_conn_id: id of a connection of type ``minut``.
+    """
+
+    def __init__(
+        self,
+        *,
+        condition: str,
+        arguments: dict[str, Any],
+        not_before: str,
+        deadline: str,
+        poke_interval: float,
+        silent_fail: bool,
+        minut_conn_id: str,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.condition = condition
+        self.arguments = arguments
+        self.not_before = not_before
+        self.deadline = deadline
+        self.poke_interval = poke_interval
+        self.silent_fail = silent_fail
+        self.minut_conn_id = minut_conn_id
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what Airflow needs to build the trigger again; no secret is in it."""
+        names = ("condition", "arguments", "not_before", "deadline", "poke_interval", "silent_fail")
+        kwargs = {name: getattr(self, name) for name in (*names, "minut_conn_id")}
+        return f"{__name__}.{type(self).__name__}", kwargs
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the one event."""
+        try:
+            event = await self._wait()
+        except (MinutAuthenticationError, MinutConfigurationError) as error:
+            event = _event("refused", str(error))
+        except MinutError as error:
+            event = _event("error", str(error))
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _wait(self) -> dict[str, Any]:
+        deadline, next_at = datetime.fromisoformat(self.deadline), datetime.fromisoformat(self.not_before)
+        interval = timedelta(seconds=self.poke_interval)
+        shared, condition = SharedClient.of(self.minut_conn_id), CONDITIONS[self.condition](**self.arguments)
+        note = "Minut was not asked"
+        while True:
+            await asyncio.sleep(_seconds_until(next_at))
+            look = Look(note=note)
+            try:
+                async with asyncio.timeout(max(_seconds_until(deadline), 0) + OVERTIME), shared.turn:
+                    look = await shared.ask(condition.look)
+            except TimeoutError:
+                return _event("timeout", f"Minut did not answer before the deadline; before: {note}.")
+            except (MinutAuthenticationError, MinutConfigurationError):
+                raise
+            except MinutError as error:
+                if not self.silent_fail:
+                    raise
+                log.warning("Minut could not be asked; this sensor goes on: %s", error)
+            note = look.note
+            if look.result is not None:
+                return _event("success", note, look.result)
+            following = look.next_at(datetime.now(UTC), interval, deadline)
+            if following is None:
+                return _event("timeout", f"{note}; the deadline is {self.deadline}.")
+            next_at = following
+            log.info("%s. Looking again at %s.", note, next_at.isoformat(timespec="seconds"))
+
+
+def _event(status: str, message: str, result: Any = None) -> dict[str, Any]:
+    return {"status": status, "message": message, "result": result}
+
+
+def _seconds_until(moment: datetime) -> float:
+    return (moment - datetime.now(UTC)).total_seconds()

@@ -1,0 +1,130 @@
+"""What a task can wait for, the same in a worker and in the triggerer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Protocol
+
+from airflow_provider_minut.api.times import to_text
+from airflow_provider_minut.events import CLOCK_DIFFERENCE
+
+if TYPE_CHECKING:
+    from airflow_provider_minut.api.client import MinutClient
+    from airflow_provider_minut.api.models import Device
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one look at Minut showed.
+
+    :param note: the same for people.
+    :param result: what the task returns, as JSON has it; ``None`` if the wait is not over.
+    :param not_before: when another look makes sense at the earliest; aware, ``None`` if nobody knows.
+    """
+
+    note: str
+    result: Any = None
+    not_before: datetime | None = None
+
+    def next_at(self, now: datetime, interval: timedelta, deadline: datetime) -> datetime | None:
+        """Return when to look next; the last time is the deadline itself.
+
+        :param now: aware, like ``deadline``.
+        :return: ``None`` if nothing can come of it before the deadline.
+        """
+        if now >= deadline or (self.not_before and self.not_before > deadline):
+            return None
+        return min(max(now + interval, self.not_before or now), deadline)
+
+
+class Condition(Protocol):
+    """Something to wait for: a dataclass whose fields are as JSON has them."""
+
+    def look(self, client: MinutClient) -> Look:
+        """Look whether it is so now.
+
+        :raises MinutError: Minut could not be asked, or did not answer as it should.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class HomeEventCondition:
+    """An event of one of some homes (``GET /homes/{home_id}/events``).
+
+    :param home_ids: of the homes; one request each.
+    :param event_types: names of *home* events; any if empty.
+    :param since: ISO 8601 with a time zone; events that occurred before do not count.
+    """
+
+    home_ids: Sequence[str]
+    event_types: Sequence[str]
+    since: str
+
+    def look(self, client: MinutClient) -> Look:
+        """Look for events. The result is a list of them, oldest first, with times as ISO 8601 text."""
+        since, until = datetime.fromisoformat(self.since), datetime.now(UTC) + CLOCK_DIFFERENCE
+        events: list[dict[str, Any]] = []
+        for home_id in self.home_ids:
+            for event in client.iter_home_events(
+                home_id, start_at=since, end_at=until, event_types=self.event_types
+            ):
+                moment = event["event_time"]
+                text = to_text(moment) if isinstance(moment, datetime) else moment
+                events.append({**event, "event_time": text})
+        events.sort(key=lambda event: (str(event["event_time"]), str(event.get("event_id"))))
+        types = " or ".join(self.event_types) or "event"
+        homes = f"{len(self.home_ids)} home{'s' * (len(self.home_ids) != 1)}"
+        note = f"{len(events) or 'No'} {types} in {homes} since {to_text(since)}"
+        return Look(note=note, result=events or None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeartbeatCondition:
+    """A device has reported what it measured after a moment (``GET /devices/{device_id}``).
+
+    Devices check in about once an hour, and Minut demands not to ask before ``next_heartbeat_at``
+    (developer.minut.com, Sensor data).
+
+    :param device_id: of the device.
+    :param after: ISO 8601 with a time zone.
+    """
+
+    device_id: str
+    after: str
+
+    def look(self, client: MinutClient) -> Look:
+        """Look at the device. The result has its ``device_id``, ``reported_at`` and ``next_heartbeat_at``."""
+        device = client.get_device(self.device_id)
+        reported_at, following = _reported_at(device), _time_or_none(device.get("next_heartbeat_at"))
+        texts = {
+            "reported_at": reported_at and to_text(reported_at),
+            "next_heartbeat_at": following and to_text(following),
+        }
+        note = f"Device {self.device_id} reported what it measured until {texts['reported_at'] or 'unknown'}"
+        note += f"; it checks in next at {texts['next_heartbeat_at'] or 'a time that Minut does not tell'}"
+        if device.get("offline"):
+            note += "; it is offline"
+        if reported_at is None or reported_at <= datetime.fromisoformat(self.after):
+            return Look(note=note, not_before=following)
+        return Look(note=note, result={"device_id": self.device_id, **texts})
+
+
+CONDITIONS: dict[str, type[Condition]] = {
+    "home_event": HomeEventCondition,
+    "heartbeat": HeartbeatCondition,
+}
+
+
+def _reported_at(device: Device) -> datetime | None:
+    """Return of when its newest value is; if it shows none, when it was heard."""
+    values = device.get("latest_sensor_values")
+    values = values if isinstance(values, dict) else {}
+    times = [_time_or_none(value.get("time")) for value in values.values() if isinstance(value, dict)]
+    known = [moment for moment in times if moment]
+    return max(known) if known else _time_or_none(device.get("last_heard_from_at"))
+
+
+def _time_or_none(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) else None
