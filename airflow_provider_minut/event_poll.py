@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar
 from weakref import WeakValueDictionary
 
+from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.event_cursor import LOOKBACK
 from airflow_provider_minut.events import user_events_since
 from airflow_provider_minut.shared_client import SharedClient
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 INTERVAL = 30.0  # seconds; the default of [minut] event_poll_interval
 SOON = 1.0  # seconds; how fast a poll that somebody waits for comes, and the least between two
 HOPELESS_INTERVAL = 300.0  # seconds; nothing but a person can mend credentials
+LATE_INTERVAL = 300.0  # seconds; between two looks for events that were uploaded hours late
 LONGEST_INTERVAL = 300.0  # seconds; between polls that fail one after the other
 
 
@@ -58,6 +60,7 @@ class EventPoll:
         self._changed = asyncio.Event()
         self._latest: Snapshot | None = None
         self._due = 0.0
+        self._late_due = 0.0
         self._failures = 0
         self._reach_back: datetime | None = None
 
@@ -94,10 +97,12 @@ class EventPoll:
 
     async def _read(self) -> None:
         """Replace the latest snapshot if Minut can be asked; set when to try next."""
-        now = datetime.now(UTC)
-        since = min(self._reach_back or now, now - LOOKBACK)
+        now, ticks = datetime.now(UTC), asyncio.get_running_loop().time()
+        # Not from now: whoever saw the latest snapshot still has to see what reaches back from there.
+        since = min(self._reach_back or now, (self._latest.read_at if self._latest else now) - LOOKBACK)
+        known = {} if self._reach_back or ticks >= self._late_due else self._known_since(since)
         try:
-            events = await self._client.ask(lambda client: user_events_since(client, since))
+            new = await self._client.ask(lambda client: user_events_since(client, since, known))
         except Exception as error:
             self._due = asyncio.get_running_loop().time() + self._failed(error)
             return
@@ -107,8 +112,16 @@ class EventPoll:
             log.info("Watching the events of connection %r.", self._minut_conn_id)
         self._failures = 0
         self._reach_back = None
-        self._latest = Snapshot(self, now, since, events)
+        if not known:
+            self._late_due = ticks + LATE_INTERVAL
+        self._latest = Snapshot(self, now, since, [*new, *known.values()])
         self._due = asyncio.get_running_loop().time() + _interval()
+
+    def _known_since(self, since: datetime) -> dict[str, dict[str, Any]]:
+        """Return the events of the latest snapshot from then on, by id; without one they are of no use."""
+        events = self._latest.events if self._latest else []
+        recent = (event for event in events if event["created_at"] >= to_text(since))
+        return {event["id"]: event for event in recent if isinstance(event.get("id"), str)}
 
     def _failed(self, error: Exception) -> float:
         """Tell of a failure; return after how many seconds to try again."""

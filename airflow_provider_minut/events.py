@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SCHEME = "minut"
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between Minut's clock and the database's
-ENOUGH_OLDER = 20  # events in a row
+ENOUGH_OLD = 20  # events in a row
 _NAME = "[A-Za-z0-9_.-]+"
 _PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
 _ACCEPTED = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
@@ -118,23 +118,26 @@ def events_of(extra: Any) -> list[EventPayload]:
     return [e for e in events if isinstance(e, dict) and "event_id" in e] if isinstance(events, list) else []  # type: ignore[misc]
 
 
-def user_events_since(client: MinutClient, since: datetime) -> list[dict[str, Any]]:
+def user_events_since(
+    client: MinutClient, since: datetime, known: Container[str] = ()
+) -> list[dict[str, Any]]:
     """Return the user events from a moment on, newest first, as Minut sent them (``GET /events``).
 
     The order of that list is not documented. It is about sorted, but a late upload may stand anywhere;
-    so a few events that are too old do not end it.
+    so a few events that are too old, or known, do not end it.
 
     :param since: aware.
+    :param known: ids of events to leave out.
     :raises MinutError: as :meth:`MinutClient.request`.
     """
     events: list[dict[str, Any]] = []
-    older = 0
+    in_a_row = 0
     for event in client.iter_user_events(order="desc"):
         moment = event.get("created_at")
         if isinstance(moment, datetime):
-            older = older + 1 if moment < since else 0
-            if older > ENOUGH_OLDER:
+            in_a_row = in_a_row + 1 if moment < since or event.get("id") in known else 0
+            if in_a_row > ENOUGH_OLD:
                 break
-            if older == 0:
+            if in_a_row == 0:
                 events.append({**event, "created_at": to_text(moment)})
     return events

@@ -107,6 +107,31 @@ def test_fifty_watchers_poll_as_often_as_one(sandbox):
     assert sandbox.stats()["token_requests"] == 1
 
 
+def test_poll_reads_old_events_again_only_now_and_then(sandbox):
+    """However many there are; one that is uploaded late among them is seen then."""
+    now = datetime.now(UTC)
+    for number in range(450):
+        sandbox.add_event(HOMES[0], now - timedelta(minutes=30, seconds=number))
+
+    async def scenario():
+        waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 2))
+        await polled(sandbox, 8)  # the first poll reads five pages or six
+        before = sandbox.stats()["requests"]["GET /events"]
+        started = asyncio.get_running_loop().time()
+        sandbox.add_event(HOMES[0], datetime.now(UTC))
+        await polled(sandbox, 5)
+        seconds = asyncio.get_running_loop().time() - started
+        requests = sandbox.stats()["requests"]["GET /events"] - before
+        sandbox.add_event(HOMES[0], now - timedelta(hours=3))
+        await polled(sandbox, 3)
+        event_poll.EventPoll.of("minut_default")._late_due = 0.0
+        return requests, seconds, await waiting
+
+    requests, seconds, found = asyncio.run(scenario())
+    assert requests <= seconds / 0.1 + 2
+    assert datetime.fromisoformat(found[1]["event_time"]) < now - timedelta(hours=2)
+
+
 def test_poll_survives_errors_and_says_how_many(sandbox, caplog):
     async def scenario():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
