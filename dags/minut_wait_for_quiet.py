@@ -1,7 +1,7 @@
 """After a noise: wait until the home is quiet again, and tell somebody if it is not within half an hour.
 
-The run starts when an event arrives, as in `minut_noise_alert`, and waits in the triggerer: it needs no worker
-meanwhile. Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`.
+The run starts when an event arrives, as in `minut_noise_alert`, and waits in the triggerer: it needs no
+worker meanwhile. Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`.
 
 To see it without an event, trigger it by hand with the id of a home.
 """

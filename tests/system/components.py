@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import subprocess
+import time
 
 from cryptography.fernet import Fernet
 
@@ -94,3 +95,15 @@ def environment(home, dags, database):
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database,
     }
+
+
+def wait_for(condition, seconds, what=lambda: ""):
+    """Return what the condition finds as soon as that is something.
+
+    :param what: tells what is there instead, if it takes too long.
+    """
+    give_up = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < give_up, f"not in {seconds} s: {what()}"
+        time.sleep(0.05)
+    return found

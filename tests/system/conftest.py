@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from airflow_provider_minut.sandbox.running import Sandbox
@@ -110,6 +112,19 @@ def postgres():
     server = PostgresServer()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def asked(postgres):
+    """Ask the metadata database."""
+
+    def ask(sql, *values):
+        with closing(psycopg2.connect(f"postgresql://{postgres.address}")) as connection:
+            cursor = connection.cursor()
+            cursor.execute(sql, values or None)
+            return cursor.fetchall()
+
+    return ask
 
 
 @pytest.fixture
