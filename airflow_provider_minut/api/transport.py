@@ -218,9 +218,6 @@ class Transport:
 
     def _exchange(self, call: _Call) -> Reply:
         """Send one attempt and read its answer; every network error becomes one of ours."""
-        if call.queued:
-            self._budget.wait(str(call), deadline=call.deadline)
-            self.requests_sent += 1
         session = self._own_session()
         request = requests.PreparedRequest()
         request.prepare(
@@ -232,6 +229,12 @@ class Transport:
             json=call.json,
             auth=call.auth,
         )
+        if call.queued:
+            # The last thing before it is sent: the server counts it when it arrives, not when its slot was,
+            # and a token that has to be fetched first may take a second.
+            self._budget.wait(str(call), deadline=call.deadline)
+            self.requests_sent += 1
+            call.auth(request)  # the token may have ended during the wait
         now = self.clock.monotonic()
         seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
         timeouts = (min(CONNECT_TIMEOUT, seconds), seconds)

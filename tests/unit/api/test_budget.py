@@ -178,3 +178,39 @@ def test_429_pauses_all_who_share_the_client(make_client, token_endpoint, httpse
     assert clock.slept == []  # too long to sit out: handed to Airflow
     other.request("GET", "/x")
     assert clock.slept == [pytest.approx(90, abs=0.01)]
+
+
+def test_slot_is_taken_when_the_request_is_sent_and_not_before_its_token_is_there(
+    make_client, httpserver, clock
+):
+    """A slot that is too early lets a later request come too early: the server counts arrivals."""
+
+    def slow_token(_request):
+        clock.advance(3)
+        return Response('{"access_token": "t", "expires_in": 3600}', content_type="application/json")
+
+    httpserver.expect_request("/v8/oauth/token").respond_with_handler(slow_token)
+    httpserver.expect_request("/v8/homes").respond_with_json({"homes": []})
+    with make_client(requests_per_second=20, requests_per_minute=120) as client:
+        client.request("GET", "/homes")
+        assert client.status().budget.last_second == 1
+
+
+def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make_client, httpserver, clock):
+    tokens, sent = iter(("one", "two")), []
+
+    def token(_request):
+        body = f'{{"access_token": "{next(tokens)}", "expires_in": 120}}'
+        return Response(body, content_type="application/json")
+
+    def note(request):
+        sent.append(request.headers["Authorization"])
+        return Response('{"homes": []}', content_type="application/json")
+
+    httpserver.expect_request("/v8/oauth/token").respond_with_handler(token)
+    httpserver.expect_request("/v8/homes").respond_with_handler(note)
+    with make_client(deadline=7200.0) as client:
+        client.request("GET", "/homes")
+        client._budget.pause(300)
+        client.request("GET", "/homes")
+    assert sent == ["Bearer one", "Bearer two"]
