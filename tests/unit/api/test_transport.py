@@ -98,6 +98,7 @@ class RawServer:
         return self
 
     def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)  # ends accept(), which close() alone does not
         self._listener.close()
         self._thread.join(5)
 
