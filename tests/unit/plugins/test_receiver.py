@@ -62,11 +62,23 @@ def texts():
     return {"main": WEBHOOK.to_json()}
 
 
+@pytest.fixture(scope="module")
+def server():
+    """One for all tests, which each put their own application into it: stopping one takes 0.2 s."""
+    apps = []
+
+    async def latest(scope, receive, send):
+        await apps[-1](scope, receive, send)
+
+    with serving(latest) as port:
+        yield apps, port
+
+
 @pytest.fixture
-def sender(recorder, texts):
-    receiver = Receiver(WebhookRegistry(lambda: texts), recorder)
-    with serving(create_app(receiver)) as port:
-        yield Sender(port, connections=1)
+def sender(server, recorder, texts):
+    apps, port = server
+    apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder)))
+    return Sender(port, connections=1)
 
 
 def signed(body, webhook=WEBHOOK, path=PATH):
