@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
@@ -178,3 +179,29 @@ def test_429_pauses_all_who_share_the_client(make_client, token_endpoint, httpse
     assert clock.slept == []  # too long to sit out: handed to Airflow
     other.request("GET", "/x")
     assert clock.slept == [pytest.approx(90, abs=0.01)]
+
+
+def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
+    one = budget(state, clock, per_second=2, per_minute=5)
+    for _ in range(2):
+        one.wait("GET /x", deadline=clock.monotonic() + 1)
+    expected = {
+        "per_second": 2,
+        "per_minute": 5,
+        "last_second": 2,
+        "last_minute": 2,
+        "waiting": 0,
+        "paused": 0,
+    }
+    assert asdict(one.status()) == expected
+    clock.advance(1)
+    assert asdict(one.status()) == {**expected, "last_second": 0}
+    for _ in range(2):
+        one._take("GET /x", 1)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "waiting": 2}
+    clock.advance(58.9)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 4}
+    clock.advance(0.1)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 2}
+    one.pause(7)
+    assert one.status().paused == pytest.approx(7, abs=0.01)
