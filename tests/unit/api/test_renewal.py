@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import pytest
 from werkzeug import Response
 
+from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.shared_state import MemoryState
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutServerError
 from tests.unit.api.test_auth import TOKEN, serve_token_replies, serve_user
@@ -19,14 +20,18 @@ class WatchedState(MemoryState):
 
     def __init__(self):
         super().__init__()
-        self.lifetimes, self.tries = [], 0
+        self.lifetimes, self.timeouts = [], []
+
+    @property
+    def tries(self):
+        return len(self.timeouts)
 
     def write(self, name, entry, *, lifetime):
         self.lifetimes.append(lifetime)
         super().write(name, entry, lifetime=lifetime)
 
     def lock(self, name, *, timeout):
-        self.tries += 1
+        self.timeouts.append(timeout)
         return super().lock(name, timeout=timeout)
 
 
@@ -119,7 +124,10 @@ def test_failed_renewal_is_tried_again_by_anybody_after_a_pause(make_client, htt
     assert len(asked) == 3
     look(make_client(state=state))  # the first one's failure counts for the others too
     assert len(asked) == 3
-    clock.advance(pause_of(20, 40))
+    clock.advance(pause_of(20, 40) - 0.1)
+    look_as_another()
+    assert len(asked) == 3
+    clock.advance(0.1)
     look_as_another()
     assert len(asked) == 4
 
@@ -247,3 +255,42 @@ def test_other_errors_of_the_token_endpoint_are_no_refusals(make_client, httpser
         client.get_access_token()
     assert client.get_access_token() == "token-1"
     assert len(asked) == 3
+
+
+def test_token_renewed_in_the_background_is_for_all(make_client, token_endpoint, clock):
+    state = WatchedState()
+    client = make_client(state=state)
+    look(client)
+    clock.advance(3400)
+    look(client)
+    assert make_client(state=state).get_access_token() == "token-2"
+    assert len(token_endpoint) == 2
+    assert state.timeouts == [0.25, 0]  # whoever renews behind the callers' backs does not queue
+
+
+def test_token_request_is_repeated_although_it_is_a_post(make_client, httpserver):
+    asked = serve_token_replies(httpserver, (502, ""), (504, ""), (200, TOKEN))
+    assert make_client().get_access_token() == "token-1"
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize("values", [("a", "b", "c"), ("c", "b", "a")])
+def test_refused_tokens_are_told_from_others_whatever_they_look_like(make_client, httpserver, clock, values):
+    serve_token_replies(httpserver, *[(200, {**TOKEN, "access_token": value}) for value in values])
+    shown = serve_user(httpserver, accept=lambda token: token == values[2])
+    client = make_client()
+    with pytest.raises(MinutAuthenticationError):
+        client.get_current_user()
+    clock.advance(61)
+    client.get_current_user()
+    assert shown == [values[0], values[1], values[1], values[2]]
+
+
+def test_credentials_show_the_end_of_their_id():
+    assert repr(ClientCredentials("0123456789abcdef", "s")) == "ClientCredentials(client_id='…cdef')"
+
+
+@pytest.mark.parametrize(("secret", "warnings"), [("s", 0), (" s", 1), ("s ", 1), ("s s", 0)])
+def test_blanks_at_the_ends_of_a_secret_are_warned_about(caplog, secret, warnings):
+    ClientCredentials("id", secret)
+    assert len(caplog.records) == warnings
