@@ -8,7 +8,6 @@ import multiprocessing
 import os
 import random
 import signal
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 

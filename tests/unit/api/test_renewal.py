@@ -11,7 +11,7 @@ from werkzeug import Response
 
 from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.shared_state import MemoryState
-from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutServerError
+from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutRequestError, MinutServerError
 from tests.unit.api.test_auth import TOKEN, serve_token_replies, serve_user
 
 
@@ -294,3 +294,9 @@ def test_credentials_show_the_end_of_their_id():
 def test_blanks_at_the_ends_of_a_secret_are_warned_about(caplog, secret, warnings):
     ClientCredentials("id", secret)
     assert len(caplog.records) == warnings
+
+
+def test_token_that_the_api_repeats_is_blotted_out(make_client, token_endpoint, httpserver):
+    httpserver.expect_request("/v8/x").respond_with_data('{"message": "bad token-1."}', status=400)
+    with pytest.raises(MinutRequestError, match=r"answered 400: bad \*\*\*\."):
+        make_client().request("GET", "/x")

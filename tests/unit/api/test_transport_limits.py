@@ -20,7 +20,7 @@ from airflow_provider_minut.exceptions import (
     MinutResponseError,
     MinutServerError,
 )
-from tests.unit.api.test_transport import (
+from tests.unit.api.servers import (
     GOOD,
     NoAuth,
     RawServer,
@@ -30,7 +30,6 @@ from tests.unit.api.test_transport import (
     raw_transport,
     serve,
     status,
-    transport,  # noqa: F401 - a fixture
 )
 
 
@@ -186,9 +185,8 @@ def test_no_connection_in_time_is_repeated_also_for_a_post(clock, monkeypatch):
 
 def test_broken_compression_is_named(clock):
     broken = GOOD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
-    with RawServer(broken) as server:
-        with pytest.raises(MinutConnectionError, match="its compression is broken"):
-            get(raw_transport(server, clock, max_attempts=1))
+    with RawServer(broken) as server, pytest.raises(MinutConnectionError, match="its compression is broken"):
+        get(raw_transport(server, clock, max_attempts=1))
 
 
 @pytest.mark.parametrize(
