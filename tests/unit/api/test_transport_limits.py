@@ -300,3 +300,15 @@ def test_request_that_was_refused_as_it_stands_is_final(httpserver, transport):
     with pytest.raises(MinutRequestError) as caught:
         get(transport)
     assert (len(asked), caught.value.code) == (1, "bad_limit")
+
+
+def test_each_repetition_is_announced_with_its_pause_and_number(httpserver, transport, caplog, monkeypatch):
+    monkeypatch.setattr("airflow_provider_minut.api.transport.random.uniform", lambda _low, high: high)
+    serve(httpserver, status(502), status(502), ok())
+    get(transport)
+    told = [m for m in caplog.messages if "Trying again" in m]
+    assert [m.partition(" Trying ")[2] for m in told] == [
+        "again in 2.0 s (attempt 2 of 5).",
+        "again in 4.0 s (attempt 3 of 5).",
+    ]
+    assert all(m.startswith("GET /x answered 502.") for m in told)
