@@ -357,10 +357,11 @@ def test_unreachable_proxy_is_named_without_its_password(clock):
     assert "hunter22" not in str(caught.value)
 
 
-def test_session_is_not_taken_across_a_fork(httpserver, transport, monkeypatch):
+@pytest.mark.parametrize("child", [-1, 2**31])
+def test_session_is_not_taken_across_a_fork(httpserver, transport, monkeypatch, child):
     serve(httpserver, ok())
     get(transport)
     before = transport._session
-    monkeypatch.setattr("airflow_provider_minut.api.transport.os.getpid", lambda: -1)
+    monkeypatch.setattr("airflow_provider_minut.api.transport.os.getpid", lambda: child)
     get(transport)
     assert transport._session is not before

@@ -49,6 +49,7 @@ def test_attempt_has_the_timeout_or_what_is_left_and_connecting_five_seconds_of_
     httpserver, clock, monkeypatch, timeout, deadline, expected
 ):
     serve(httpserver, ok())
+    clock.ticks = 100.0
     settings = ClientSettings(base_url=httpserver.url_for("/v8"), timeout=timeout, deadline=deadline)
     transport = make_transport(settings, clock=clock)
     seen = watch_timeouts(transport, monkeypatch)
@@ -115,8 +116,16 @@ def test_success_is_2xx(clock, code, is_good):
                 get(transport)
 
 
+def test_pauses_begin_with_none_at_all(httpserver, transport, clock, monkeypatch):
+    monkeypatch.setattr("airflow_provider_minut.api.transport.random.uniform", lambda low, _high: low)
+    serve(httpserver, status(502), ok())
+    get(transport)
+    assert clock.slept == [0]
+
+
 @pytest.mark.parametrize(("more", "is_good"), [(0, True), (1, False)])
 def test_body_of_exactly_the_limit_is_read(httpserver, transport, more, is_good):
+    assert MAX_BODY_BYTES == 32 * 2**20
     serve(httpserver, ok(b"1" + b" " * (MAX_BODY_BYTES - 1 + more)))
     if is_good:
         assert get(transport) == 1
@@ -266,11 +275,12 @@ def test_closed_transport_opens_new_connections(httpserver, transport):
     assert transport._own_session() is not before
 
 
-def test_session_of_the_parent_is_not_closed_by_the_child(httpserver, transport, monkeypatch):
+@pytest.mark.parametrize("child", [-1, 2**31])
+def test_session_of_the_parent_is_not_closed_by_the_child(httpserver, transport, monkeypatch, child):
     serve(httpserver, ok())
     get(transport)
     transport._session.close = pytest.fail
-    monkeypatch.setattr("airflow_provider_minut.api.transport.os.getpid", lambda: -1)
+    monkeypatch.setattr("airflow_provider_minut.api.transport.os.getpid", lambda: child)
     transport.close()
     assert transport._session is None
 

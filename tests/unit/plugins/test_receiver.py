@@ -139,6 +139,8 @@ def test_unknown_name_and_wrong_signature_look_alike(sender, recorder):
         b"[" * 50_000,
         b'{"event": [' + b"[" * 50_000,
         b'{"event": null}',
+        b'{"event": [1]}',
+        b'{"event": "x"}',
         b'{"event": {}}',
         b"{}",
         json.dumps({"event": an_event(id=None)}).encode(),
