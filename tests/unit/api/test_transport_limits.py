@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
 import threading
+from datetime import UTC, datetime
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from requests import exceptions
 from werkzeug import Response
 
@@ -322,3 +328,42 @@ def test_each_repetition_is_announced_with_its_pause_and_number(httpserver, tran
         "again in 4.0 s (attempt 3 of 5).",
     ]
     assert all(m.startswith("GET /x answered 502.") for m in told)
+
+
+def test_pauses_after_a_lost_connection_begin_with_none_too(clock, monkeypatch):
+    monkeypatch.setattr("airflow_provider_minut.api.transport.random.uniform", lambda low, _high: low)
+    with RawServer(b"", GOOD) as server:
+        assert get(raw_transport(server, clock)) == {"a": 1}
+    assert clock.slept == [0]
+
+
+def self_signed(folder):
+    """Write key and certificate of 127.0.0.1, by nobody; return the file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+    builder = builder.not_valid_after(datetime(2120, 1, 1, tzinfo=UTC))
+    pem = serialization.Encoding.PEM
+    text = builder.sign(key, hashes.SHA256()).public_bytes(pem)
+    text += key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "self-signed.pem").write_bytes(text)
+    return folder / "self-signed.pem"
+
+
+def test_certificate_that_cannot_be_verified_is_an_error_that_says_why(clock, tmp_path):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def shake_hands():
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):  # the client hangs up
+                context.wrap_socket(connection, server_side=True)
+
+        thread = threading.Thread(target=shake_hands)
+        thread.start()
+        settings = ClientSettings(base_url=f"https://127.0.0.1:{listener.getsockname()[1]}/v8", timeout=5.0)
+        with pytest.raises(MinutConnectionError, match=r"TLS failed \(self.signed certificate\); see the"):
+            get(make_transport(settings, clock=clock))
+        thread.join()
