@@ -300,3 +300,15 @@ def test_token_that_the_api_repeats_is_blotted_out(make_client, token_endpoint, 
     httpserver.expect_request("/v8/x").respond_with_data('{"message": "bad token-1."}', status=400)
     with pytest.raises(MinutRequestError, match=r"answered 400: bad \*\*\*\."):
         make_client().request("GET", "/x")
+
+
+@pytest.mark.parametrize("values", [("a", "b"), ("b", "a")])
+def test_refused_token_that_another_has_replaced_already_costs_no_request(make_client, httpserver, values):
+    asked = serve_token_replies(httpserver, *[(200, {**TOKEN, "access_token": value}) for value in values])
+    serve_user(httpserver, accept=lambda token: token == values[1])
+    state = MemoryState()
+    clients = [make_client(state=state) for _ in range(3)]
+    assert {client.get_access_token() for client in clients} == {values[0]}
+    for client in clients:
+        client.get_current_user()
+    assert len(asked) == 2
