@@ -194,7 +194,9 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
         "paused": 0,
     }
     assert asdict(one.status()) == expected
-    clock.advance(1)
+    clock.advance(0.5)
+    assert asdict(one.status()) == expected
+    clock.advance(0.5)
     assert asdict(one.status()) == {**expected, "last_second": 0}
     for _ in range(2):
         one._take("GET /x", 1)
@@ -203,6 +205,8 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
     assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 4}
     clock.advance(0.1)
     assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 2}
+    clock.advance(0.5)
+    assert asdict(one.status())["last_minute"] == 2
     one.pause(7)
     assert one.status().paused == pytest.approx(7, abs=0.01)
 

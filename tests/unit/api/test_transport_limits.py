@@ -367,3 +367,12 @@ def test_certificate_that_cannot_be_verified_is_an_error_that_says_why(clock, tm
         with pytest.raises(MinutConnectionError, match=r"TLS failed \(self.signed certificate\); see the"):
             get(make_transport(settings, clock=clock))
         thread.join()
+
+
+@pytest.mark.parametrize(("code", "paused"), [(429, 17), (503, 0)])
+def test_all_who_share_the_budget_pause_while_one_sits_out_a_429(httpserver, transport, clock, code, paused):
+    serve(httpserver, status(code, Retry_After="17"), ok())
+    sleep, seen = clock.sleep, []
+    clock.sleep = lambda seconds: seen.append(transport._budget.status().paused) or sleep(seconds)
+    get(transport)
+    assert seen == [pytest.approx(paused, abs=0.01)]

@@ -315,7 +315,15 @@ def test_minute_of_failures_begins_with_the_first_and_is_a_minute(caplog):
         assert caplog.messages[1] == "Refused deliveries of webhooks in a minute: 61 x, 1 y."
         now[0] = 120.0
         failures.add("x")  # a single one was told already
-    assert [m.partition(":")[0] for m in caplog.messages[2:]] == ["Refused a delivery of a webhook"] * 2
+        failures.add("x")
+        now[0] = 180.0
+        failures.add("x")
+    assert [m.partition(":")[0] for m in caplog.messages[2:]] == [
+        "Refused a delivery of a webhook",
+        "Refused a delivery of a webhook",
+        "Refused deliveries of webhooks in a minute",
+        "Refused a delivery of a webhook",
+    ]
 
 
 @pytest.mark.parametrize(
