@@ -83,23 +83,26 @@ def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = Fal
         if not isinstance(value, str) or not value:
             text = f"{field}: must be a text that is not empty, not {type(value).__name__}"
             raise ValueError(text)
+    home_id, device_id = event.get("home_id"), event.get("device_id")
+    home_id = home_id if isinstance(home_id, str) and home_id else None
+    for field, name in (("type", event["type"]), ("home_id", home_id or "-")):
+        if not re.fullmatch(_NAME, name):
+            text = f"{field}: must be letters, digits and _.-"
+            raise ValueError(text)
     moment = from_text(event["created_at"])
     if moment is None:
         text = "created_at: must be a time in ISO 8601"
         raise ValueError(text)
-    home_id, device_id = event.get("home_id"), event.get("device_id")
-    payload: EventPayload = {
+    return {
         "event_id": event["id"],
         "event_type": event["type"],
         "event_time": to_text(moment),
-        "home_id": home_id if isinstance(home_id, str) and home_id else None,
+        "home_id": home_id,
         "device_id": device_id if isinstance(device_id, str) and device_id else None,
         "via": via,
         "redelivered": redelivered,
         "event": dict(event),
     }
-    event_uris(payload)
-    return payload
 
 
 def asset_payload(events: Sequence[EventPayload]) -> dict[str, list[EventPayload]]:

@@ -55,13 +55,13 @@ class RegisteredWebhook:
     def __post_init__(self) -> None:
         texts = {name: getattr(self, name) for name in ("hook_id", "url", "hook_secret")}
         for name, value in texts.items():
-            _check(isinstance(value, str) and value, name, "a text that is not empty")
+            _check(_is_text(value) and value, name, "a text that is not empty")
         events = self.events
         _check(isinstance(events, tuple) and all(isinstance(e, str) for e in events), "events", "names")
-        _check(self.echoed is None or isinstance(self.echoed, str), "echoed", "a text")
+        _check(self.echoed is None or _is_text(self.echoed), "echoed", "a text")
         _check(isinstance(self.header, str) and _HEADER.fullmatch(self.header), "header", "a header's name")
-        _check(self.algorithm in ALGORITHMS, "algorithm", " or ".join(ALGORITHMS))
-        _check(self.encoding in ENCODINGS, "encoding", " or ".join(ENCODINGS))
+        _check(self.algorithm in list(ALGORITHMS), "algorithm", " or ".join(ALGORITHMS))
+        _check(self.encoding in list(ENCODINGS), "encoding", " or ".join(ENCODINGS))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -71,7 +71,7 @@ class RegisteredWebhook:
         """
         try:
             values = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             values = None
         _check(isinstance(values, dict), "the variable", "a JSON object")
         known = {field.name for field in fields(cls)}
@@ -94,7 +94,7 @@ class RegisteredWebhook:
 
     def is_signed(self, body: bytes, signature: str | None) -> bool:
         """Return whether this is the body's signature, in a time that tells nothing of it."""
-        return hmac.compare_digest(self.sign(body).encode(), (signature or "").encode())
+        return hmac.compare_digest(self.sign(body).encode(), (signature or "").encode(errors="replace"))
 
     def deliver(self, event: Mapping[str, Any], url: str, timeout: float = 30) -> int:
         """Send an event to a receiver as Minut would; return the HTTP status.
@@ -118,6 +118,11 @@ def variable_name(name: str) -> str:
     """
     _check(_NAME.fullmatch(name), "name", "1 to 100 letters, digits, _ or -")
     return VARIABLE_PREFIX + name
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether it is a text that can be sent; JSON can escape what has no UTF-8."""
+    return isinstance(value, str) and value == value.encode(errors="replace").decode()
 
 
 def _check(is_good: Any, name: str, accepted: str) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
@@ -15,6 +16,14 @@ from airflow_provider_minut.api.shared_state import MemoryState
 ROOT = Path(__file__).parents[1]
 CLIENT_ID = "0123456789abcdef"
 CLIENT_SECRET = "5ecret5ecret5ecret5ecret5ecret00"
+
+# The same examples in every run; to look for new ones: uv run pytest --hypothesis-profile=search
+settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=150)
+settings.register_profile("search", deadline=None, max_examples=10_000)
+settings.register_profile(  # does it fail or not, for the mutation run: a smaller example takes seconds
+    "brief", settings.get_profile("steady"), phases=[Phase.explicit, Phase.generate]
+)
+settings.load_profile("steady")
 
 
 class FakeClock(Clock):

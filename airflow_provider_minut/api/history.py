@@ -164,7 +164,7 @@ class History(Requester):
         }
         window = self.max_window
         while start < end:
-            until = min(start + window, end)
+            until = start + min(window, end - start)
             params = {"start_at": to_text(start), "end_at": to_text(until), **options}
             try:
                 answer = self.request("GET", path, params=params)

@@ -1,8 +1,8 @@
 """Lists that come in pages of ``limit`` and ``offset``, read so that no item is lost or comes twice.
 
 A list that changes while it is read moves what is behind the change to other pages. So items are told
-apart by their id, and a list whose length changed on the way, or of which less was found than its
-``total_count`` says, is read again for what is missing.
+apart by their id, and each page begins with the last item of the one before: if another is there, or the
+length changed, or less was found than ``total_count`` says, the list is read again for what is missing.
 """
 
 from __future__ import annotations
@@ -55,7 +55,13 @@ def page_of(where: str, answer: Any, key: str, limit: int | None) -> Page:
         raise MinutResponseError(text)
     paging = answer.get("paging")
     total = paging.get("total_count") if isinstance(paging, dict) else None
-    return Page(items, total if isinstance(total, int) and total >= 0 else None, limit)
+    return Page(items, total if type(total) is int and total >= 0 else None, limit)
+
+
+def _identity(item: Item, id_field: str) -> str | int | None:
+    """Return what tells an item apart; ``None`` if it has no id that could."""
+    identity = item.get(id_field)
+    return identity if isinstance(identity, str | int) else None
 
 
 class _Reading:
@@ -65,6 +71,7 @@ class _Reading:
         self._ids: set[Any] = set()
         self._anonymous = 0
         self._totals: set[int | None] = set()
+        self._shifted = False
         self.total: int | None = None
 
     @property
@@ -74,8 +81,8 @@ class _Reading:
 
     @property
     def was_stable(self) -> bool:
-        """Whether the list kept its length meanwhile."""
-        return len(self._totals) == 1
+        """Whether the list kept its length meanwhile, and what was at the edges of pages its place."""
+        return len(self._totals) == 1 and not self._shifted
 
     @property
     def is_complete(self) -> bool:
@@ -84,25 +91,31 @@ class _Reading:
 
     def items(self, fetch: Callable[[int], Page], first: Page | None, id_field: str) -> Iterator[Item]:
         """Yield each item once, as often as it comes if it has no id."""
-        offset = 0
+        offset = overlap = 0
+        last: str | int | None = None
         while True:
-            page = first if first and not offset else fetch(offset)
-            before = len(self._ids)
-            for item in page.items:
-                identity = item.get(id_field)
+            page = first if first and not offset else fetch(offset - overlap)
+            before, items = len(self._ids), page.items
+            moved = bool(overlap) and (not items or _identity(items[0], id_field) != last)
+            self._shifted |= moved
+            for item in items if moved else items[overlap:]:
+                identity = _identity(item, id_field)
                 if identity is None:
                     self._anonymous += 1
                     yield item
                 elif identity not in self._ids:
                     self._ids.add(identity)
                     yield item
-            offset += len(page.items)  # not by the limit: the API may cap it, or ignore it
+            offset += len(items) - overlap  # not by the limit: the API may cap it, or ignore it
             self.total = page.total
             self._totals.add(page.total)
-            if not page.items or page.is_whole_list:
+            if len(items) <= overlap or page.is_whole_list:
                 return
-            if len(self._ids) == before if self.total is None else offset >= self.total:
+            if len(self._ids) == before and not moved if self.total is None else offset >= self.total:
                 return
+            # Once an edge has moved, there is nothing more to find out: the list is read again anyway.
+            last = _identity(items[-1], id_field)
+            overlap = int(last is not None and len(items) > 1 and not self._shifted)
 
 
 def iterate(
@@ -120,7 +133,7 @@ def iterate(
     for _ in range(MAX_PASSES):
         reading, before = _Reading(), len(seen)
         for item in reading.items(fetch, first, id_field):
-            identity = item.get(id_field)
+            identity = _identity(item, id_field)
             if identity not in seen:
                 if identity is not None:
                     seen.add(identity)
@@ -132,5 +145,8 @@ def iterate(
         if fruitless == 2:
             break
         log.debug("The %s changed while it was read; it is read again.", what)
-    text = "The %s should have %s items; %d were found, however often it is read."
-    log.warning(text, what, reading.total, reading.count)
+    if reading.was_stable:
+        text = "The %s should have %s items; %d were found, however often it is read."
+        log.warning(text, what, reading.total, reading.count)
+    else:
+        log.warning("The %s changed each of the %d times it was read; it may lack items.", what, MAX_PASSES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 DEFAULT_BASE_URL = "https://api.minut.com/v8"
+
+# More seconds, requests, items or days are a slip of the pen.
+MOST = 1_000_000
 
 COUNTS = ("max_attempts", "requests_per_second", "requests_per_minute", "page_size", "max_window_days")
 
@@ -54,7 +57,7 @@ class ClientSettings:
             _check_positive(name, getattr(self, name))
         for name in COUNTS:
             _check_count(name, getattr(self, name))
-        if isinstance(self.verify, str) and not Path(self.verify).exists():
+        if isinstance(self.verify, str) and not _exists(self.verify):
             reason = f"there is no CA bundle at {self.verify!r}; give a path, true or false"
             raise MinutConfigurationError("verify", reason)
         for scheme, url in (self.proxies or {}).items():
@@ -93,7 +96,7 @@ def _split(url: str) -> SplitResult:
         raise broken
     try:
         parts = urlsplit(url)
-        usable = bool(parts.hostname) and parts.port != 0  # .port raises when out of range
+        usable = _is_host(parts.hostname or "") and parts.port != 0  # .port raises when out of range
     except ValueError:
         raise broken from None
     if not usable:
@@ -101,24 +104,39 @@ def _split(url: str) -> SplitResult:
     return parts
 
 
+def _is_host(host: str) -> bool:
+    """Return whether the HTTP library takes it too: an address, or labels between single dots."""
+    return _address(host) is not None or bool(re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", host))
+
+
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    address = _address(host)
+    return host == "localhost" or (address is not None and address.is_loopback)
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
+        return None
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # too long, or where this user may not look
         return False
 
 
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise MinutConfigurationError(name, "must be a whole number of at least 1")
-    if value < 1:
-        raise MinutConfigurationError(name, f"is {value}, must be at least 1")
+    if not 1 <= value <= MOST:
+        raise MinutConfigurationError(name, f"is {value}, must be at least 1 and at most {MOST}")
 
 
 def _check_positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise MinutConfigurationError(name, "must be a number of seconds")
-    if not (math.isfinite(value) and value > 0):
-        raise MinutConfigurationError(name, f"is {value}, must be more than 0 seconds")
+    if not 0 < value <= MOST:
+        raise MinutConfigurationError(name, f"is {value}, must be more than 0 seconds and at most {MOST}")

@@ -13,7 +13,7 @@ def check_aware(name: str, moment: datetime) -> datetime:
     """Return ``moment`` if it says which time zone it is in.
 
     :param name: of the argument, for the error.
-    :raises MinutConfigurationError: it is naive, or no datetime.
+    :raises MinutConfigurationError: it is naive, no datetime, or at the very end of what a datetime can hold.
     """
     if not isinstance(moment, datetime):
         raise MinutConfigurationError(
@@ -21,6 +21,8 @@ def check_aware(name: str, moment: datetime) -> datetime:
         )
     if moment.utcoffset() is None:
         raise MinutConfigurationError(name, "has no time zone; give one, like tzinfo=datetime.UTC")
+    if moment.year in {1, 9999}:  # in UTC it may be in no year at all
+        raise MinutConfigurationError(name, f"must be in a year that can be, is in {moment.year}")
     return moment
 
 

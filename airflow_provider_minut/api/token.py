@@ -96,8 +96,7 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
     if not isinstance(value, str) or not value:
         text = "The token endpoint's reply has no usable access_token."
         raise MinutResponseError(text)
-    # RFC 6750, 2.1. A line break above all must never reach a header.
-    if len(value) > MAX_TOKEN_CHARACTERS or not re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value):
+    if not _is_sendable(value):
         text = "The access_token has characters that a token cannot have, or is too long."
         raise MinutResponseError(text)
     kind = reply.get("token_type", "Bearer")
@@ -105,6 +104,11 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
         text = "The token_type is not Bearer, so the token cannot be used."
         raise MinutResponseError(text)
     return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
+
+
+def _is_sendable(value: str) -> bool:
+    """Return whether it is a token by RFC 6750, 2.1. A line break above all must never reach a header."""
+    return len(value) <= MAX_TOKEN_CHARACTERS and bool(re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value))
 
 
 def _lifetime(expires_in: Any) -> float:
@@ -167,11 +171,18 @@ class TokenEntry:
             retry_at = float(data["retry_at"])
             waiting = now < retry_at <= now + CLOCK_TOLERANCE
             loaded = cls(refusal=str(data["refusal"]), retry_at=retry_at) if waiting else cls()
-            if "access_token" in data and data["issued_at"] <= now + CLOCK_TOLERANCE:
-                # The age by the wall clock is all that processes share.
-                received_at = clock.monotonic() - max(now - data["issued_at"], 0.0)
-                loaded.token = Token(data["access_token"], data["issued_at"], data["lifetime"], received_at)
-        except (ValueError, TypeError, KeyError, RecursionError):
+            if "access_token" in data:
+                loaded.token = _shared_token(data["access_token"], data["issued_at"], data["lifetime"], clock)
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             log.debug("A shared token entry cannot be read; it is replaced.")
             return cls()
         return loaded
+
+
+def _shared_token(value: str, issued_at: float, lifetime: float, clock: Clock) -> Token | None:
+    """Return the token that another process got, unless it is none, or from the future."""
+    age = clock.time() - issued_at
+    if not (-CLOCK_TOLERANCE <= age < MAX_LIFETIME and 0 < lifetime <= MAX_LIFETIME and _is_sendable(value)):
+        return None
+    # The age by the wall clock is all that processes share.
+    return Token(value, issued_at, lifetime, clock.monotonic() - max(age, 0.0))

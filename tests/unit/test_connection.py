@@ -7,6 +7,7 @@ import json
 import pytest
 from airflow.sdk import Connection
 
+from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.connection import read_connection
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
@@ -160,3 +161,23 @@ def test_connection_uris_of_every_kind_mean_the_same(uri):
     )
     assert (credentials.client_id, credentials.client_secret) == ("id", "s@cret/")
     assert (read_back.base_url, read_back.timeout) == ("https://minut.example/v8", 7.0)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("timeout", True), ("deadline", "5"), ("deadline", float("nan")), ("page_size", 1.0), ("page_size", True),
+     ("max_attempts", 10**7), ("timeout", 10**400)],
+)  # fmt: skip
+def test_override_that_is_no_such_number_is_an_error_that_names_it(field, value):
+    with pytest.raises(MinutConfigurationError) as caught:
+        ClientSettings(**{field: value})
+    assert caught.value.field == field
+
+
+def test_ca_bundle_where_this_user_may_not_look_is_none(monkeypatch):
+    def forbidden(_path):
+        raise PermissionError
+
+    monkeypatch.setattr("pathlib.Path.exists", forbidden)
+    with pytest.raises(MinutConfigurationError, match="there is no CA bundle at"):
+        ClientSettings(verify="/root/ca.pem")

@@ -80,3 +80,15 @@ def test_airflow_masks_the_variable():
     from airflow.sdk._shared.secrets_masker import should_hide_value_for_key
 
     assert should_hide_value_for_key(variable_name("main"))
+
+
+def test_variable_is_named_after_the_webhook():
+    assert variable_name("my-Hook_1") == "minut_webhook_secret_my-Hook_1"
+
+
+def test_what_has_a_default_may_be_missing():
+    given = {"hook_id": "h", "url": "https://x", "events": [], "hook_secret": "s"}
+    webhook = RegisteredWebhook.from_json(json.dumps(given))
+    assert webhook == RegisteredWebhook(hook_id="h", url="https://x", events=(), hook_secret="s")
+    assert (webhook.echoed, webhook.header) == (None, "X-Minut-Signature")
+    assert (webhook.algorithm, webhook.encoding) == ("sha256", "hex")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from dataclasses import asdict
 from itertools import pairwise
 
 import pytest
@@ -214,3 +215,76 @@ def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make
         client._budget.pause(300)
         client.request("GET", "/homes")
     assert sent == ["Bearer one", "Bearer two"]
+
+
+def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
+    one = budget(state, clock, per_second=2, per_minute=5)
+    for _ in range(2):
+        one.wait("GET /x", deadline=clock.monotonic() + 1)
+    expected = {
+        "per_second": 2,
+        "per_minute": 5,
+        "last_second": 2,
+        "last_minute": 2,
+        "waiting": 0,
+        "paused": 0,
+    }
+    assert asdict(one.status()) == expected
+    clock.advance(0.5)
+    assert asdict(one.status()) == expected
+    clock.advance(0.5)
+    assert asdict(one.status()) == {**expected, "last_second": 0}
+    for _ in range(2):
+        one._take("GET /x", 1)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "waiting": 2}
+    clock.advance(58.9)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 4}
+    clock.advance(0.1)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 2}
+    clock.advance(0.5)
+    assert asdict(one.status())["last_minute"] == 2
+    one.pause(7)
+    assert one.status().paused == pytest.approx(7, abs=0.01)
+
+
+def test_pause_is_five_minutes_at_most(state, clock):
+    budget(state, clock).pause(300.5)
+    assert budget(state, clock).status().paused == 300
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1.0, 0), (1.99, 0), (2.0, 1), (3.0, 1)])
+def test_waits_of_two_seconds_are_worth_telling(state, clock, caplog, seconds, told):
+    caplog.set_level("INFO")
+    budget(state, clock).pause(seconds)
+    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 100)
+    assert len(caplog.records) == told
+
+
+def test_request_that_waited_took_one_slot(state, clock):
+    one = budget(state, clock, per_second=1)
+    for _ in range(3):
+        one.wait("GET /x", deadline=clock.monotonic() + 100)
+    assert len(slots_of(one)) == 3
+
+
+def test_rest_of_a_pause_is_kept_however_short(state, clock):
+    one = budget(state, clock, per_second=1)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    sleep = clock.sleep
+
+    def meet_429(seconds):
+        clock.sleep = sleep
+        budget(state, clock).pause(seconds + 0.5)
+        sleep(seconds)
+
+    clock.sleep = meet_429
+    started = clock.time()
+    one.wait("GET /x", deadline=clock.monotonic() + 100)
+    assert clock.time() - started >= 1.75
+
+
+def test_deadline_is_a_moment_on_the_monotonic_clock(state, clock):
+    clock.ticks = 100.0
+    budget(state, clock).pause(50)
+    budget(state, clock).wait("GET /x", deadline=200.0)
+    assert sum(clock.slept) == pytest.approx(50, abs=0.01)

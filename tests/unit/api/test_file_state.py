@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import random
 import stat
+import sys
 
 import pytest
 
 from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.file_state import FileState, default_directory
 from airflow_provider_minut.api.shared_state import PROCESS_STATE, MemoryState, open_shared_state
+from airflow_provider_minut.api.slots import Rate
 from airflow_provider_minut.api.vault import Vault
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from tests.conftest import CLIENT_ID, CLIENT_SECRET
@@ -234,3 +237,61 @@ def test_refusal_is_shared_too(state, directory, make_client, httpserver):
         with pytest.raises(MinutAuthenticationError):
             make_client(state=place, credentials=ClientCredentials("a", "b")).get_access_token()
     assert len(httpserver.log) == 1
+
+
+def plant_directory_as_log(path):
+    path.mkdir()
+
+
+def plant_fifo_as_log(path):
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("plant", [plant_directory_as_log, plant_fifo_as_log])
+def test_log_that_is_no_file_costs_a_warning_and_is_counted_in_memory(state, directory, caplog, plant):
+    state.write("other", b"", lifetime=60)
+    plant(directory / "log")
+    for _ in range(3):
+        assert state.take_slot("log", [Rate(3, 60)], now=1e9, within=1) == 0
+    assert len(state.slots("log", now=1e9).ahead) == 3
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    assert "Each process gets its own meanwhile" in caplog.text
+
+
+def test_log_that_a_stopped_process_holds_is_waited_for_and_then_left_alone(
+    state, directory, caplog, monkeypatch
+):
+    monkeypatch.setattr("airflow_provider_minut.api.file_state.UPDATE_TIMEOUT", 0.01)
+    state.take_slot("log", [Rate(1, 60)], now=1e9, within=1)
+    with (directory / "log").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert state.take_slot("log", [Rate(1, 60)], now=1e9, within=1) == 0
+    assert "another process holds its lock and is stopped" in caplog.text
+
+
+def test_log_that_was_removed_while_its_lock_was_waited_for_is_made_anew(state, directory, monkeypatch):
+    state.take_slot("log", [Rate(1, 60)], now=1e9, within=1)
+    with (directory / "log").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def remove_and_release(_seconds):
+            (directory / "log").unlink()
+            fcntl.flock(held, fcntl.LOCK_UN)
+
+        monkeypatch.setattr("airflow_provider_minut.api.file_state.time.sleep", remove_and_release)
+        assert state.take_slot("log", [Rate(1, 60)], now=1e9, within=1) == 0
+    assert len(state.slots("log", now=1e9).ahead) == 1
+
+
+def test_lock_that_cannot_be_made_costs_a_warning_and_is_held_in_memory(state, directory, caplog):
+    state.write("other", b"", lifetime=60)
+    (directory / "name.lock").mkdir()
+    with state.lock("name", timeout=0) as mine, state.lock("name", timeout=0) as second:
+        assert (mine, second) == (True, False)
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+
+
+def test_redis_without_its_library_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "airflow_provider_minut.api.redis_state", None)
+    with pytest.raises(MinutConfigurationError, match=r"airflow-provider-minut\[redis\]"):
+        open_shared_state("redis://127.0.0.1:9/0")

@@ -37,10 +37,28 @@ def test_every_item_comes_once_and_in_order(count, tells_total):
     assert Api(range(count), tells_total=tells_total).read() == list(range(count))
 
 
-def test_list_that_says_its_length_costs_no_extra_request():
-    api = Api(range(30))
+def test_pages_overlap_by_one_item_and_the_length_that_a_list_says_ends_it():
+    api = Api(range(28))
     api.read()
-    assert api.asked == [0, 10, 20]
+    assert api.asked == [0, 9, 18]
+
+
+def test_edge_that_moved_leads_to_another_reading_although_the_length_is_the_same(caplog):
+    def replace(api):
+        if len(api.asked) == 2:
+            api.ids = [*api.ids[1:], 99]
+
+    api = Api(range(20), between=replace)
+    assert set(api.read()) == {*range(20), 99}
+    assert sum(offset == 0 for offset in api.asked) == 2
+    assert caplog.records == []
+
+
+def test_api_that_takes_whole_pages_only_loses_nothing():
+    api = Api(range(50), tells_total=False)
+    honest = api.page
+    api.page = lambda offset: honest(offset // 10 * 10)
+    assert api.read() == list(range(50))
 
 
 def test_empty_list_costs_one_request():
@@ -117,7 +135,7 @@ def test_list_that_never_rests_ends_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         api.read()
     assert sum(offset == 0 for offset in api.asked) <= MAX_PASSES
-    assert len(caplog.records) == 1
+    assert caplog.messages == ["The list changed each of the 5 times it was read; it may lack items."]
 
 
 def test_length_that_is_wrong_is_warned_about_and_does_not_go_on_for_ever(caplog):

@@ -9,10 +9,8 @@ import pytest
 from werkzeug import Response
 
 from airflow_provider_minut.api.auth import BasicAuth
-from airflow_provider_minut.api.budget import Budget
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.api.shared_state import MemoryState
-from airflow_provider_minut.api.transport import MAX_BODY_BYTES, Auth, Transport
+from airflow_provider_minut.api.transport import MAX_BODY_BYTES
 from airflow_provider_minut.exceptions import (
     MinutAuthenticationError,
     MinutConfigurationError,
@@ -25,89 +23,7 @@ from airflow_provider_minut.exceptions import (
     MinutServerError,
 )
 from tests.conftest import CLIENT_SECRET
-
-
-@pytest.fixture
-def transport(httpserver, clock):
-    settings = ClientSettings(base_url=httpserver.url_for("/v8"), timeout=5.0)
-    transport = make_transport(settings, clock=clock)
-    yield transport
-    transport.close()
-
-
-def make_transport(settings, clock):
-    limits = {"per_second": 10**6, "per_minute": 10**6}
-    budget = Budget(MemoryState(), settings.base_url, "id", **limits, clock=clock)
-    return Transport(settings, budget, clock=clock)
-
-
-class NoAuth(Auth):
-    def __call__(self, r):
-        return r
-
-
-def serve(httpserver, *responses, path="/v8/x"):
-    """Answer with each of ``responses`` in turn, and with the last one for ever; return what was asked."""
-    asked = []
-
-    def handler(request):
-        asked.append(request)
-        response = responses[min(len(asked), len(responses)) - 1]
-        return response() if callable(response) else response
-
-    httpserver.expect_request(path).respond_with_handler(handler)
-    return asked
-
-
-def ok(body='{"ok": true}', **kwargs):
-    return lambda: Response(body, content_type="application/json", **kwargs)
-
-
-def status(code, body="", **headers):
-    headers = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda: Response(body, code, headers)
-
-
-def get(transport, path="/x", method="GET", **kwargs):
-    return transport.request(method, path, auth=kwargs.pop("auth", NoAuth()), **kwargs)
-
-
-class RawServer:
-    """Answers each connection with the next of some byte strings, then closes it; counts connections."""
-
-    def __init__(self, *answers: bytes) -> None:
-        self._answers = answers
-        self.connections = 0
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/v8"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-
-    def _serve(self) -> None:
-        for answer in self._answers:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            with connection:
-                connection.recv(65536)
-                connection.sendall(answer)
-
-    def __enter__(self):
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._listener.close()
-        self._thread.join(5)
-
-
-def raw_transport(server, clock, **settings):
-    return make_transport(ClientSettings(base_url=server.base_url, timeout=5.0, **settings), clock=clock)
-
-
-GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}'
-CUT = GOOD.replace(b"Length: 8", b"Length: 80")
+from tests.unit.api.servers import CUT, GOOD, RawServer, get, make_transport, ok, raw_transport, serve, status
 
 
 def test_query_and_json_body_arrive_as_given(httpserver, transport):
@@ -441,10 +357,11 @@ def test_unreachable_proxy_is_named_without_its_password(clock):
     assert "hunter22" not in str(caught.value)
 
 
-def test_session_is_not_taken_across_a_fork(httpserver, transport, monkeypatch):
+@pytest.mark.parametrize("child", [-1, 2**31])
+def test_session_is_not_taken_across_a_fork(httpserver, transport, monkeypatch, child):
     serve(httpserver, ok())
     get(transport)
     before = transport._session
-    monkeypatch.setattr("airflow_provider_minut.api.transport.os.getpid", lambda: -1)
+    monkeypatch.setattr("airflow_provider_minut.api.transport.os.getpid", lambda: child)
     get(transport)
     assert transport._session is not before

@@ -62,11 +62,23 @@ def texts():
     return {"main": WEBHOOK.to_json()}
 
 
+@pytest.fixture(scope="module")
+def server():
+    """One for all tests, which each put their own application into it: stopping one takes 0.2 s."""
+    apps = []
+
+    async def latest(scope, receive, send):
+        await apps[-1](scope, receive, send)
+
+    with serving(latest) as port:
+        yield apps, port
+
+
 @pytest.fixture
-def sender(recorder, texts):
-    receiver = Receiver(WebhookRegistry(lambda: texts), recorder)
-    with serving(create_app(receiver)) as port:
-        yield Sender(port, connections=1)
+def sender(server, recorder, texts):
+    apps, port = server
+    apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder)))
+    return Sender(port, connections=1)
 
 
 def signed(body, webhook=WEBHOOK, path=PATH):
@@ -127,6 +139,8 @@ def test_unknown_name_and_wrong_signature_look_alike(sender, recorder):
         b"[" * 50_000,
         b'{"event": [' + b"[" * 50_000,
         b'{"event": null}',
+        b'{"event": [1]}',
+        b'{"event": "x"}',
         b'{"event": {}}',
         b"{}",
         json.dumps({"event": an_event(id=None)}).encode(),
@@ -285,3 +299,74 @@ def test_importing_the_plugin_costs_nothing():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_minute_of_failures_begins_with_the_first_and_is_a_minute(caplog):
+    now = [0.0]
+    failures = Failures(clock=lambda: now[0])
+    with caplog.at_level(logging.WARNING):
+        assert [failures.add("x") for _ in range(MOST_FAILURES + 1)] == [False] * MOST_FAILURES + [True]
+        assert len(caplog.messages) == 1
+        now[0] = 59.9
+        assert failures.add("y")
+        assert len(caplog.messages) == 1
+        now[0] = 60.0
+        assert not failures.add("x")
+        assert caplog.messages[1] == "Refused deliveries of webhooks in a minute: 61 x, 1 y."
+        now[0] = 120.0
+        failures.add("x")  # a single one was told already
+        failures.add("x")
+        now[0] = 180.0
+        failures.add("x")
+    assert [m.partition(":")[0] for m in caplog.messages[2:]] == [
+        "Refused a delivery of a webhook",
+        "Refused a delivery of a webhook",
+        "Refused deliveries of webhooks in a minute",
+        "Refused a delivery of a webhook",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("age", "status"), [(timedelta(days=7, minutes=-1), 201), (timedelta(days=7, seconds=1), 204)]
+)
+def test_events_of_a_week_are_recorded(sender, recorder, caplog, age, status):
+    created_at = (datetime.now(UTC) - age).isoformat()
+    with caplog.at_level(logging.INFO):
+        assert sender.send([request_bytes(PATH, *delivery(WEBHOOK, an_event(created_at=created_at)))]) == [
+            status
+        ]
+    assert len(recorder.events) == (status == 201)
+    assert ("older than 7 days" in caplog.text) == (status == 204)
+
+
+def test_reasons_name_the_webhook_only_if_there_is_one(server, texts, recorder, caplog):
+    body, headers = delivery(WEBHOOK, an_event())
+    foreign = json.dumps({"event": an_event(), "hook_id": "another"}).encode()
+    cases = {
+        "unknown name": request_bytes("/webhooks/forged%0Aname", body, headers),
+        "wrong signature main": request_bytes(PATH, body, {}),
+        "foreign echo main": signed(foreign),
+        "too large": signed(b" " * (MOST_BYTES + 1)),
+        "no event main: body: must be a JSON object that is an event, or has one as event": signed(b"{}"),
+    }
+    for reason, request in cases.items():
+        caplog.clear()
+        apps, port = server
+        apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder)))
+        Sender(port, connections=1).send([request])
+        assert f"Refused a delivery of a webhook: {reason}. More are counted." in caplog.messages
+
+
+def test_name_that_nobody_has_is_checked_all_the_same(sender, monkeypatch):
+    checked = []
+    is_signed = type(WEBHOOK).is_signed
+    monkeypatch.setattr(
+        type(WEBHOOK), "is_signed", lambda self, *a: checked.append(self.hook_id) or is_signed(self, *a)
+    )
+    assert sender.send([request_bytes("/webhooks/other", *delivery(WEBHOOK, an_event()))]) == [401]
+    assert checked == ["-"]
+
+
+def test_limits_are_those_that_are_documented():
+    assert (MOST_BYTES, MOST_FAILURES, receiver_module.LONGEST) == (65_536, 60, 10.0)
+    assert len(receiver_module._NOBODY.hook_secret) == 40
