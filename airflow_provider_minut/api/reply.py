@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import re
@@ -66,14 +67,14 @@ def parse_json(what: str, reply: Reply) -> Any:
     """
     if not reply.body:
         return None
-    try:
+    # ValueError: also bad UTF-8, and numbers too long for int().
+    with contextlib.suppress(ValueError, RecursionError):
         return json.loads(reply.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):  # ValueError: also bad UTF-8, and numbers too long for int()
-        # From None: a JSONDecodeError holds the whole document, and so perhaps a token.
-        size = f"{len(reply.body)} bytes of {reply.kind}"
-        text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply)}."
-        text += " Is the base URL right?"
-        raise MinutResponseError(text) from None
+    # Raised out here, so that no JSONDecodeError hangs on it: that holds the document, perhaps a token.
+    size = f"{len(reply.body)} bytes of {reply.kind}"
+    text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply)}."
+    text += " Is the base URL right?"
+    raise MinutResponseError(text)
 
 
 def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> MinutError:
@@ -83,8 +84,10 @@ def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) 
     :param secrets: values to blot out should the server repeat them.
     """
     if 300 <= reply.status < 400:
-        host = urlsplit(reply.headers.get("Location", "")).hostname or "another path"
-        text = f"{what} answered {reply.status}, a redirect to {host}. It was not followed: credentials stay"
+        target = _host(reply.headers.get("Location", ""))
+        text = (
+            f"{what} answered {reply.status}, a redirect to {target}. It was not followed: credentials stay"
+        )
         return MinutResponseError(f"{text} with the base URL. Is the base URL right?")
     code, said = _what_it_said(reply)
     for secret in secrets:
@@ -97,6 +100,13 @@ def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) 
         return MinutResponseError(f"{text} That is no status a final answer can have.")
     wait = retry_after(reply.headers)
     return kind(f"{text} {advice}", status=reply.status, code=code, retry_after=wait)
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or "another path"
+    except ValueError:
+        return "something that is no URL"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
