@@ -92,7 +92,9 @@ class FileState(UpdatedSlots):
         if self._is_usable():
             try:
                 with _locked(self._directory / name) as descriptor:
-                    old = os.pread(descriptor, MAX_UPDATED_BYTES, 0)
+                    # Not the most at once: os.pread takes all the memory that it may need.
+                    size = min(os.fstat(descriptor).st_size, MAX_UPDATED_BYTES)
+                    old = os.pread(descriptor, size, 0)
                     new = change(old)
                     os.pwrite(descriptor, new, 0)
                     if len(new) < len(old):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import json
 import re
@@ -68,14 +69,14 @@ def parse_json(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> Any
     """
     if not reply.body:
         return None
-    try:
+    # ValueError: also bad UTF-8, and numbers too long for int().
+    with contextlib.suppress(ValueError, RecursionError):
         return json.loads(reply.body.decode("utf-8-sig"))
-    except (ValueError, RecursionError):  # ValueError: also bad UTF-8, and numbers too long for int()
-        # From None: a JSONDecodeError holds the whole document, and so perhaps a token.
-        size = f"{len(reply.body)} bytes of {reply.kind}"
-        text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
-        text += " Is the base URL right?"
-        raise MinutResponseError(text) from None
+    # Raised out here, so that no JSONDecodeError hangs on it: that holds the document, perhaps a token.
+    size = f"{len(reply.body)} bytes of {reply.kind}"
+    text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
+    text += " Is the base URL right?"
+    raise MinutResponseError(text)
 
 
 def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> MinutError:
@@ -85,7 +86,7 @@ def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) 
     :param secrets: values to blot out should the server repeat them.
     """
     if 300 <= reply.status < 400:
-        where = _one_line(_host(reply.headers.get("Location", "")), secrets) or "another path"
+        where = _one_line(_host(reply.headers.get("Location", "")), secrets)
         text = f"{what} answered {reply.status}, a redirect to {where}. It was not followed: credentials stay"
         return MinutResponseError(f"{text} with the base URL. Is the base URL right?")
     code, said = _what_it_said(reply, secrets)
@@ -97,6 +98,13 @@ def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) 
         return MinutResponseError(f"{text} That is no status a final answer can have.")
     wait = retry_after(reply.headers)
     return kind(f"{text} {advice}", status=reply.status, code=code, retry_after=wait)
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).hostname or "another path"
+    except ValueError:
+        return "something that is no URL"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -121,13 +129,6 @@ def _http_date(value: str) -> datetime | None:
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
     return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime has no zone; HTTP means UTC
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return "somewhere that is no URL"
 
 
 def _what_it_said(reply: Reply, secrets: tuple[str, ...]) -> tuple[str | None, str]:

@@ -12,7 +12,12 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from airflow_provider_minut.api.clock import Clock
-from airflow_provider_minut.exceptions import MinutResponseError, MinutStatusError
+from airflow_provider_minut.exceptions import (
+    MinutRequestError,
+    MinutResponseError,
+    MinutServerError,
+    MinutStatusError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -20,6 +25,9 @@ log = logging.getLogger(__name__)
 UNKNOWN_LIFETIME = 600.0
 MAX_LIFETIME = 86_400.0
 MAX_TOKEN_CHARACTERS = 16_384
+
+# RFC 6749, 4.1.2.1: the client is not to blame.
+SERVER_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 
 ENTRY_VERSION = 1
 # Seconds by which the clocks of two processes may differ. What was issued later than that from now
@@ -83,15 +91,15 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
     :param before: wall and monotonic time just before the request; a slow reply thus never makes the
         token look younger than it is.
     :raises MinutResponseError: if there is no usable token in it.
-    :raises MinutStatusError: if it names an OAuth error although its status said success.
+    :raises MinutServerError: if it says that the server failed, although its status said success.
+    :raises MinutRequestError: if it names any other OAuth error.
     """
     where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
     if not isinstance(reply, Mapping):
         text = f"{where}, not a JSON object. Is the base URL right?"
         raise MinutResponseError(text)
     if isinstance(reply.get("error"), str):
-        text = "The token endpoint answered 200 with an OAuth error."
-        raise MinutStatusError(text, status=200, code=reply["error"])
+        raise _error_in_success(reply["error"])
     value = reply.get("access_token")
     if not isinstance(value, str) or not value:
         text = "The token endpoint's reply has no usable access_token."
@@ -109,6 +117,14 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
 def _is_sendable(value: str) -> bool:
     """Return whether it is a token by RFC 6750, 2.1. A line break above all must never reach a header."""
     return len(value) <= MAX_TOKEN_CHARACTERS and bool(re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value))
+
+
+def _error_in_success(code: str) -> MinutStatusError:
+    shown = code if re.fullmatch(r"[a-z_]{1,40}", code) else "unknown"
+    text = f"The token endpoint answered 200 with the OAuth error {shown}."
+    if code in SERVER_ERRORS:
+        return MinutServerError(f"{text} Try again later.", status=200, code=code)
+    return MinutRequestError(text, status=200, code=code)
 
 
 def _lifetime(expires_in: Any) -> float:

@@ -7,19 +7,19 @@ import os
 import random
 import re
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import requests
-import requests.adapters
 import requests.auth
 import tenacity
 import urllib3.exceptions
 
+from airflow_provider_minut.api.adapter import TimedAdapter
 from airflow_provider_minut.api.budget import Budget
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.network_errors import CONNECT_TIMEOUT, describe, is_about_bundle
 from airflow_provider_minut.api.reply import Reply, error_from_reply, parse_json
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.exceptions import (
@@ -43,9 +43,10 @@ METHODS = IDEMPOTENT_METHODS | {"POST", "PATCH"}
 TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
 REFUSED_STATUSES = frozenset({429, 503})
 
-CONNECT_TIMEOUT = 5.0
 # Bounds the memory that an answer can take, compressed or not.
 MAX_BODY_BYTES = 32 * 1024 * 1024
+# What nothing at all takes on the wire at most, if it is compressed.
+MAX_EMPTY_BYTES = 20
 # A longer Retry-After is handed to the caller: Airflow can reschedule, a sleeping task only holds a slot.
 MAX_RETRY_AFTER = 60.0
 FIRST_BACKOFF, MAX_BACKOFF = 1.0, 30.0
@@ -238,6 +239,7 @@ class Transport:
         now = self.clock.monotonic()
         seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
         timeouts = (min(CONNECT_TIMEOUT, seconds), seconds)
+        problem: Exception | None = None
         try:
             # Not Session.send: it follows redirects, or at least reads their bodies without a limit.
             adapter = session.get_adapter(self.settings.base_url)
@@ -248,12 +250,9 @@ class Transport:
                 # Not read to its end, a connection cannot be kept; read to its end, this is free.
                 response.close()
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            reason, certain = _describe(error, seconds)
-            where = f"{call} got no answer from {self.settings.base_url}"
-            problem = MinutConnectionError(f"{where}: {reason}.{_doubt(call, certain)}")
-            if isinstance(error, requests.exceptions.SSLError) or not (call.repeatable or certain):
-                raise problem from None
-            raise _TransientError(problem) from None
+            problem = _problem(call, f"{call} got no answer from {self.settings.base_url}", error, seconds)
+        if problem:  # raised out here, so that what the error came from, with URLs and headers, is let go
+            raise problem
         if body is None:
             limit = f"{MAX_BODY_BYTES // 2**20} MiB"
             text = f"{call} was answered with more than {limit}; ask for less at a time."
@@ -275,6 +274,8 @@ class Transport:
                 return None
             if self.clock.monotonic() > until:
                 raise requests.ReadTimeout
+        if not pieces and response.raw.tell() > MAX_EMPTY_BYTES:
+            raise urllib3.exceptions.DecodeError  # cut before the first piece could be unpacked
         return b"".join(pieces)
 
     def _own_session(self) -> requests.Session:
@@ -291,7 +292,7 @@ class Transport:
         session = requests.Session()
         session.headers["User-Agent"] = USER_AGENT
         session.headers["Accept"] = "application/json"
-        adapter = requests.adapters.HTTPAdapter(pool_maxsize=32)
+        adapter = TimedAdapter(pool_maxsize=32)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
         # What is on this machine is not reached through a proxy.
@@ -344,43 +345,9 @@ def _doubt(call: _Call, certain: bool) -> str:
     return " It may have been carried out all the same; look before you repeat it."
 
 
-_DESCRIPTIONS: tuple[tuple[type[BaseException], Callable[[float], str]], ...] = (
-    (urllib3.exceptions.NameResolutionError, lambda _: "the host name could not be resolved"),
-    (requests.ConnectTimeout, lambda s: f"no connection within {min(s, CONNECT_TIMEOUT):g} s"),
-    (requests.exceptions.ProxyError, lambda _: "the proxy refused, or cannot be reached"),
-    (urllib3.exceptions.ReadTimeoutError, lambda s: f"nothing, or not all of it, came within {s:g} s"),
-    (requests.ReadTimeout, lambda s: f"nothing, or not all of it, came within {s:g} s"),
-    (ConnectionRefusedError, lambda _: "connection refused"),
-    (urllib3.exceptions.DecodeError, lambda _: "its compression is broken"),
-    (urllib3.exceptions.IncompleteRead, lambda _: "the connection ended in the middle of it"),
-)
-
-
-def _describe(error: BaseException, seconds: float) -> tuple[str, bool]:
-    """Return what happened, and whether it is certain that the server never saw the request.
-
-    Only our own words and the operating system's: the texts of urllib3 may hold URLs and headers.
-    """
-    chain = _chain(error)
-    unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
-    certain = any(isinstance(e, unsent) for e in chain)
-    if isinstance(error, requests.exceptions.SSLError):
-        details = [e.verify_message for e in chain if getattr(e, "verify_message", "")]
-        return f"TLS failed ({details[0] if details else 'handshake'}); see the setting 'verify'", True
-    for kind, text in _DESCRIPTIONS:
-        if any(isinstance(e, kind) for e in chain):
-            return text(seconds), certain
-    said = [e.strerror for e in chain if isinstance(e, OSError) and e.strerror]
-    return (said[-1].lower() if said else "the connection was closed by the other side"), certain
-
-
-def _chain(error: BaseException) -> list[Any]:
-    """Return ``error`` and what it wraps, outermost first."""
-    chain: list[BaseException] = []
-    todo: list[object] = [error]
-    while todo:
-        e = todo.pop(0)
-        if isinstance(e, BaseException) and e not in chain:
-            chain.append(e)
-            todo += [getattr(e, "reason", None), e.__cause__, e.__context__, *e.args]
-    return chain
+def _problem(call: _Call, where: str, error: Exception, seconds: float) -> Exception:
+    """Return what a network error is for the caller, or for another attempt."""
+    reason, certain = describe(error, seconds)
+    problem = MinutConnectionError(f"{where}: {reason}.{_doubt(call, certain)}")
+    lasting = isinstance(error, requests.exceptions.SSLError) or is_about_bundle(error)
+    return problem if lasting or not (call.repeatable or certain) else _TransientError(problem)

@@ -1,0 +1,273 @@
+"""One row of the table, and how it is tried: what is given, what is asked, what is held against it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import os
+import time
+import traceback
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.api.clock import Clock
+from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.shared_state import MemoryState
+from tests.conftest import CLIENT_ID, CLIENT_SECRET
+from tests.integration.faults.server import GOOD_TOKEN, OK, TOKEN_MARK, Server
+
+fork = multiprocessing.get_context("fork")
+CREDENTIALS = ClientCredentials(CLIENT_ID, CLIENT_SECRET)
+# Passwords of proxies and of Redis.
+PASSWORD = "Pa55SECRET"
+SECRETS = (CLIENT_SECRET, CREDENTIALS.basic, TOKEN_MARK, PASSWORD)
+
+
+class QuickClock(Clock):
+    """Real time, in which nobody sleeps: pauses of the package are skipped, and can be counted."""
+
+    def __init__(self) -> None:
+        self.skipped = 0.0
+        self.step = 0.0  # of the wall clock alone
+        self.slept: list[float] = []
+        self.on_sleep: Callable[[], None] = lambda: None
+
+    def time(self) -> float:
+        return time.time() + self.skipped + self.step
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.skipped
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.skipped += seconds
+        self.on_sleep()
+
+
+def get(bench):
+    return bench.client.request("GET", "/homes")
+
+
+def post(bench):
+    return bench.client.request("POST", "/webhooks", json={"url": "https://x.example", "events": ["*"]})
+
+
+def put(bench):
+    return bench.client.request("PUT", "/devices/d", json={"quiet_hours": {}})
+
+
+def delete(bench):
+    return bench.client.request("DELETE", "/webhooks/w")
+
+
+def who(bench):
+    return bench.client.get_current_user()
+
+
+def token(bench):
+    return bench.client.get_access_token().replace(TOKEN_MARK, "token")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault, and what is to become of it.
+
+    ``error`` is the name of the error's class, ``says`` a part of its text; without ``error`` the call
+    succeeds with ``value``, and ``warns`` is a part of what is logged. ``sent`` and ``tokens`` are how
+    many requests the server sees, exactly unless it is a range. ``waits`` are the least and most seconds that the client pauses.
+    """
+
+    what: str
+    call: Callable[[Any], Any] = get
+    api: tuple = (OK,)
+    token: tuple = (GOOD_TOKEN,)
+    arrivals: tuple = ((),)
+    prepare: Callable[[Any], None] | None = None
+    settings: dict = field(default_factory=dict)
+    error: str = ""
+    says: str = ""
+    warns: str = ""
+    value: Any = field(default_factory=lambda: {"ok": True})
+    sent: int | range = 1
+    tokens: int = 1
+    waits: tuple[float, float] = (0.0, 300.0)
+    seconds: float = 5.0
+    mebibytes: float | None = None
+    never: str = ""
+    check: Callable[[Any, Any], None] | None = None
+    needs_root: bool = False
+
+    @property
+    def seen(self):
+        """What the user sees, for the page."""
+        if self.error:
+            return f"`{self.error}`" + f": “…{self.says}…”" * bool(self.says)
+        return f"success; a line in the log: “…{self.warns}…”" if self.warns else "success"
+
+    @property
+    def sent_range(self):
+        """How many API requests may be sent."""
+        return self.sent if isinstance(self.sent, range) else range(self.sent, self.sent + 1)
+
+    @property
+    def spared(self):
+        """What does not happen, for the page."""
+        most = self.sent_range[-1]
+        counts = [
+            "a request to the API" if most == 0 else f"more than {_requests(most, 'API')}",
+            "a token request" if self.tokens == 0 else f"more than {_requests(self.tokens, 'token')}",
+        ]
+        if self.mebibytes:
+            counts.append(f"more than {self.mebibytes:g} MiB of memory")
+        return "; ".join([self.never] * bool(self.never) + counts)
+
+
+def _requests(count, kind):
+    return f"{count} {kind} request{'s' * (count > 1)}"
+
+
+@dataclass
+class Outcome:
+    """What a call led to; plain, so that a child process can send it."""
+
+    error: str
+    text: str
+    evidence: str  # everything in which a secret could be: text, chain, traceback, logs
+    logs: str
+    value: Any
+    seconds: float
+    peak: float  # MiB
+
+
+class Bench:
+    """What a row is tried on."""
+
+    def __init__(self, folder, monkeypatch, redis_server=None):
+        self.folder, self.monkeypatch, self.redis = folder, monkeypatch, redis_server
+        self.clock = QuickClock()
+        self.state = MemoryState()
+        self.credentials = CREDENTIALS
+        self.settings = {"timeout": 5.0, "max_attempts": 3}
+        self.settings |= {"requests_per_second": 10**6, "requests_per_minute": 10**6}
+        self.server = None
+        self.cleanup = contextlib.ExitStack()
+        self._client = None
+
+    def serve(self, **options):
+        """Replace the server by one with other options; it answers the same."""
+        if self.server:
+            self.server.stop()
+        self.server = Server(self.fault.token, self.fault.api, arrivals=self.fault.arrivals, **options)
+        self.settings["base_url"] = self.server.base_url
+
+    @property
+    def client(self):
+        if self._client is None:
+            self._client = self.new_client()
+        return self._client
+
+    def new_client(self, **changed):
+        settings = ClientSettings(**{**self.settings, **changed})
+        client = MinutClient(self.credentials, settings, state=self.state, clock=self.clock)
+        self.cleanup.callback(client.close)
+        return client
+
+    def run(self, fault) -> Outcome:
+        self.fault = fault
+        self.serve()
+        self.settings |= fault.settings
+        with self.cleanup:
+            self.cleanup.callback(lambda: self.server.stop())
+            if fault.prepare:
+                fault.prepare(self)
+            outcome = observe(lambda: fault.call(self), memory=fault.mebibytes is not None)
+            if isinstance(outcome.value, Outcome):  # of a child process
+                outcome = replace(outcome.value, evidence=outcome.evidence + outcome.value.evidence)
+        return outcome
+
+    def in_child(self, call, before=lambda: None) -> Outcome:
+        """Return what a call leads to in a forked process."""
+        ours, theirs = fork.Pipe()
+
+        def child():
+            before()
+            theirs.send(observe(call))
+
+        process = fork.Process(target=child)
+        process.start()
+        theirs.close()
+        try:
+            return ours.recv()
+        finally:
+            process.join(10)
+
+
+class _Memory(logging.Handler):
+    """Keeps every record as text."""
+
+    def __init__(self):
+        super().__init__(logging.DEBUG)
+        self.lines = []
+        self.warnings = []
+
+    def emit(self, record):
+        line = self.format(record)
+        self.lines.append(line)
+        if record.name.startswith("airflow_provider_minut") and record.levelno >= logging.INFO:
+            self.warnings.append(line)
+
+
+def observe(call, *, memory=False) -> Outcome:
+    """Make a call; keep its result, its error with all that hangs on it, and all that was logged."""
+    root, handler = logging.getLogger(), _Memory()
+    level = root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    if memory:
+        tracemalloc.start()
+    started, value, error = time.monotonic(), None, None
+    try:
+        value = call()
+    except BaseException as caught:
+        error = caught
+    finally:
+        seconds = time.monotonic() - started
+        peak = tracemalloc.get_traced_memory()[1] / 2**20 if memory else 0.0
+        if memory:
+            tracemalloc.stop()
+        root.removeHandler(handler)
+        root.setLevel(level)
+    evidence = "\n".join([*handler.lines, *_evidence(error)])
+    logs = "\n".join(handler.warnings)
+    return Outcome(
+        type(error).__name__ if error else "", str(error or ""), evidence, logs, value, seconds, peak
+    )
+
+
+def _evidence(error):
+    """Yield all texts of an error and of those behind it, the hidden ones (``from None``) too."""
+    todo, seen = [error], []
+    while todo:
+        one = todo.pop()
+        if isinstance(one, BaseException) and one not in seen:
+            seen.append(one)
+            yield "".join(traceback.format_exception(one))
+            yield f"{one} {one!r} {one.args!r} {vars(one)!r}"
+            yield repr(getattr(one, "doc", ""))  # JSONDecodeError: a slot of its own
+            todo += [one.__cause__, one.__context__]
+
+
+def kill_at_end(bench, process):
+    """See that a process does not outlive its row."""
+
+    def end():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, 9)
+        process.join(10)
+
+    bench.cleanup.callback(end)

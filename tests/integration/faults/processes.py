@@ -1,0 +1,179 @@
+"""Processes that end, stop or fork in the middle of something. All share one directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+
+from airflow_provider_minut.api.file_state import FileState
+from airflow_provider_minut.api.shared_state import PROCESS_STATE, MemoryState
+from tests.integration.faults.fault import Fault, fork, get, kill_at_end, post
+from tests.integration.faults.server import GOOD_TOKEN, OK, Do
+
+
+def use(bench):
+    bench.state = FileState(bench.folder / "state", fallback=MemoryState())
+
+
+def started(bench, call=get, *, on_term=None):
+    """Start a process that makes a call."""
+
+    def child():
+        if on_term:
+            signal.signal(signal.SIGTERM, on_term)
+        call(bench)
+
+    process = fork.Process(target=child)
+    process.start()
+    kill_at_end(bench, process)
+    return process
+
+
+def wait_until(condition):
+    give_up = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+
+
+def leave(_number, _frame):
+    raise SystemExit(7)
+
+
+def signalled(number, *, call=get, during="api", on_term=None):
+    """Signal a process in the middle of a request or a token request; then make the call here."""
+
+    def ask(bench):
+        use(bench)
+        process = started(bench, call, on_term=on_term)
+        asked = bench.server.token_requests if during == "token" else bench.server.requests
+        wait_until(lambda: asked)
+        os.kill(process.pid, number)
+        if number != signal.SIGSTOP:
+            process.join(5)
+            assert process.exitcode == (7 if on_term else -number)
+        return get(bench)
+
+    return ask
+
+
+def short_patience(bench):
+    """Wait a second for others, not thirty."""
+    bench.monkeypatch.setattr("airflow_provider_minut.api.auth.TOKEN_DEADLINE", 1.0)
+
+
+def in_budget_wait(number, on_term=None):
+    """Signal a process that waits for its turn; then ask with a whole budget of the same log."""
+
+    def ask(bench):
+        use(bench)
+        bench.settings |= {"requests_per_minute": 1}
+        get(bench)
+        bench.clock.sleep = lambda seconds: time.sleep(min(seconds, 30))
+        process = started(bench, post, on_term=on_term)
+        wait_until(lambda: bench.client.status().budget.waiting)
+        os.kill(process.pid, number)
+        process.join(5)
+        assert process.exitcode == (7 if on_term else -number)
+        return bench.new_client(requests_per_minute=10**6, requests_per_second=10**6).get_access_token() and {
+            "ok": True
+        }
+
+    return ask
+
+
+def interrupted(bench):
+    """Be interrupted, as by Ctrl-C, in the middle of a request."""
+    bench.client.get_access_token()
+
+    def interrupt():
+        bench.server.wait_for(1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    return get(bench)
+
+
+def timed_out(bench):
+    """Meet a signal handler's own error, like Airflow's task timeout, in the middle of a request."""
+
+    class TaskTimeout(BaseException):
+        pass
+
+    def ring(_number, _frame):
+        raise TaskTimeout
+
+    bench.client.get_access_token()
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    try:
+        return get(bench)
+    except TaskTimeout as error:
+        text = "as it was raised"
+        raise RuntimeError(text) from error
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def forked(bench):
+    """Fork with an open connection; ask from both at once; return both answers."""
+    bench.client.request("GET", "/users/me")
+    done = [None]
+    thread = threading.Thread(target=lambda: done.__setitem__(0, bench.in_child(lambda: get(bench)).value))
+    thread.start()
+    mine = get(bench)
+    thread.join(10)
+    return [mine, done[0]]
+
+
+def forked_with_lock(bench):
+    """Fork while another thread holds the transport's lock and the state's."""
+    bench.client.get_access_token()
+    bench.clock.skipped += 3600  # so that the child needs the lock of the state as well
+    transport, name = bench.client._transport, bench.client._tokens._shared.name
+    with transport._lock, bench.state.lock(name, timeout=1):
+        return bench.in_child(lambda: get(bench)).value
+
+
+def in_memory(bench):
+    bench.state = PROCESS_STATE
+
+
+def crowd(bench):
+    """Ask from 64 threads with one client."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(64) as threads:
+        found = list(threads.map(lambda _: get(bench), range(128)))
+    return found[0] if found == [found[0]] * 128 else found
+
+
+HANG = (Do.HANG,)
+
+FAULTS = [
+    Fault(what="SIGTERM in the middle of a GET; then another task", call=signalled(signal.SIGTERM, on_term=leave), api=(HANG, OK), sent=2,
+          never="the ended task sends again"),
+    Fault(what="SIGTERM in the middle of a POST; then another task", call=signalled(signal.SIGTERM, call=post, on_term=leave), api=(HANG, OK), sent=2,
+          never="the ended task sends again"),
+    Fault(what="SIGTERM in the middle of a token request, which holds the lock; then another task",
+          call=signalled(signal.SIGTERM, during="token", on_term=leave), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock outlives its holder"),
+    Fault(what="SIGKILL in the middle of a GET; then another task", call=signalled(signal.SIGKILL), api=(HANG, OK), sent=2),
+    Fault(what="SIGKILL in the middle of a POST; then another task", call=signalled(signal.SIGKILL, call=post), api=(HANG, OK), sent=2),
+    Fault(what="SIGKILL in the middle of a token request, which holds the lock; then another task",
+          call=signalled(signal.SIGKILL, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock outlives its holder"),
+    Fault(what="SIGSTOP in the middle of a token request, which holds the lock; then another task", prepare=short_patience,
+          call=signalled(signal.SIGSTOP, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="others wait for ever for a stopped process"),
+    Fault(what="SIGTERM while a task waits for the budget", call=in_budget_wait(signal.SIGTERM, on_term=leave), never="what it waited to send is sent"),
+    Fault(what="SIGKILL while a task waits for the budget", call=in_budget_wait(signal.SIGKILL), never="what it waited to send is sent"),
+    Fault(what="Ctrl-C in the middle of a GET", call=interrupted, api=(HANG,), error="KeyboardInterrupt", never="it is tried again"),
+    Fault(what="A signal handler's own error, like Airflow's task timeout, in the middle of a GET", call=timed_out, api=(HANG,),
+          error="RuntimeError", says="as it was raised", never="it is taken for an error of the network, and tried again"),
+    Fault(what="A fork with an open connection; both ask at once", call=forked, value=[{"ok": True}] * 2, sent=3,
+          never="one reads the answer of the other"),
+    Fault(what="A fork while another thread holds the locks", prepare=in_memory,
+          call=forked_with_lock, tokens=2, never="the child waits for a thread that it does not have"),
+    Fault(what="64 threads use one client", call=crowd, sent=128, seconds=15),
+]  # fmt: skip

@@ -1,0 +1,69 @@
+"""What happens when something goes wrong: every row of the table in tests/integration/faults.
+
+Whatever the row, nothing secret may be in the error, in what it hides, in its traceback or in any log.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.integration.faults.fault import SECRETS, Bench
+from tests.integration.faults.page import page
+from tests.integration.faults.table import GROUPS
+
+# The request, the endpoint or the field that an error is about.
+SUBJECT = re.compile(r"^[a-z_]+: |(GET|POST|PUT|PATCH|DELETE) /\w|[Tt]he token endpoint|access_token|token_type")
+ROWS = [fault for group in GROUPS.values() for fault in group]
+
+
+def _parameter(fault):
+    reason = "only root can mount a file system or give files away"
+    marks = [pytest.mark.skipif(os.geteuid() != 0, reason=reason)] if fault.needs_root else []
+    return pytest.param(fault, id=fault.what, marks=marks)
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "NETRC", "REQUESTS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    return Bench(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("fault", [_parameter(fault) for fault in ROWS])
+def test_fault(bench, fault):
+    outcome = bench.run(fault)
+    assert outcome.error == fault.error, outcome.text or outcome.value
+    if fault.error:
+        assert fault.says in outcome.text
+    else:
+        assert outcome.value == fault.value
+    if fault.error.startswith("Minut"):
+        assert SUBJECT.search(outcome.text), "which request, or which field?"
+    assert fault.warns in outcome.logs
+    assert len(bench.server.requests) in fault.sent_range
+    assert len(bench.server.token_requests) == fault.tokens
+    least, most = fault.waits
+    assert least <= sum(bench.clock.slept) <= most
+    assert outcome.seconds < fault.seconds
+    if fault.mebibytes:
+        assert outcome.peak < fault.mebibytes
+    for secret in SECRETS:
+        assert secret not in outcome.evidence
+    assert len(outcome.text) < 900
+    assert outcome.text.isprintable()
+    if fault.check:
+        fault.check(bench, outcome)
+
+
+def test_rows_are_many_and_distinct():
+    names = [fault.what for fault in ROWS]
+    assert len(set(names)) == len(names) >= 100
+
+
+def test_page_is_up_to_date():
+    assert (ROOT / "docs/faults.md").read_text() == page(), "run: uv run python -m tests.integration.faults"
