@@ -61,8 +61,9 @@ class EventRecorder:
             for event, future in batch:
                 if not future.done():
                     future.set_result(event["event_id"] in new)
+                new.discard(event["event_id"])  # the same event may have come twice at once
 
-    async def _record(self, events: Sequence[EventPayload]) -> Container[str]:
+    async def _record(self, events: Sequence[EventPayload]) -> set[str]:
         for attempt in range(1, ATTEMPTS):
             try:
                 return await asyncio.to_thread(self._log.record, events)

@@ -190,7 +190,7 @@ def test_ten_thousand_bad_deliveries_change_nothing(receiving, asked, capsys):
     assert webhook.hook_secret not in log
     assert "Traceback" not in log
     good = request_bytes(PATH, *delivery(webhook, an_event()))
-    assert sender.send([good] * 3) == [201, 204, 204]
+    assert sorted(sender.send([good] * 3)) == [201, 204, 204]
     assert asked("select count(*) from asset_event") == [(2,)]
 
 
