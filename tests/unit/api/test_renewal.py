@@ -11,6 +11,7 @@ from werkzeug import Response
 
 from airflow_provider_minut.api.auth import ClientCredentials
 from airflow_provider_minut.api.shared_state import MemoryState
+from airflow_provider_minut.api.token import Token
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutRequestError, MinutServerError
 from tests.unit.api.test_auth import TOKEN, serve_token_replies, serve_user
 
@@ -312,3 +313,10 @@ def test_refused_token_that_another_has_replaced_already_costs_no_request(make_c
     for client in clients:
         client.get_current_user()
     assert len(asked) == 2
+
+
+@pytest.mark.parametrize(("value", "may_help"), [("a", True), ("m", False), ("z", True)])
+def test_only_the_token_that_was_futile_is_not_replaced(make_client, token_endpoint, value, may_help):
+    tokens = make_client()._tokens
+    tokens.note_futile(Token("m", 0.0, 60.0, 0.0))
+    assert tokens.drop(Token(value, 0.0, 60.0, 0.0)) == may_help
