@@ -16,7 +16,9 @@ from tests.integration.faults.page import page
 from tests.integration.faults.table import GROUPS
 
 # The request, the endpoint or the field that an error is about.
-SUBJECT = re.compile(r"^[a-z_]+: |(GET|POST|PUT|PATCH|DELETE) /\w|[Tt]he token endpoint|access_token|token_type")
+SUBJECT = re.compile(
+    r"^[a-z_]+: |(GET|POST|PUT|PATCH|DELETE) /\w|[Tt]he token endpoint|access_token|token_type"
+)
 ROWS = [fault for group in GROUPS.values() for fault in group]
 
 
