@@ -97,13 +97,17 @@ class EventPoll:
 
     async def _read(self) -> None:
         """Replace the latest snapshot if Minut can be asked; set when to try next."""
+        from asgiref.sync import sync_to_async
+
         now = datetime.now(UTC)
         since = min(self._reach_back or now, now - LOOKBACK)
         try:
             if self._client is None:
                 self._client = await MinutHook(self._minut_conn_id).aget_conn()
                 log.info("Watching the events of connection %r.", self._minut_conn_id)
-            events = await asyncio.to_thread(user_events_since, self._client, since)
+            # Not asyncio.to_thread: see MinutHook.aget_conn.
+            read = sync_to_async(user_events_since, thread_sensitive=False)
+            events = await read(self._client, since)
         except Exception as error:
             self._due = asyncio.get_running_loop().time() + self._failed(error)
             return
