@@ -56,5 +56,5 @@ def constraints(session: nox.Session) -> None:
             *(str(wanted), "pyproject.toml"),
             silent=True,
         )
-        header = f"# Airflow {release}, and what was newest a day later. Written by: uv run nox -s constraints\n"
+        header = f"# Airflow {release}, and what was newest a day later. Written by: nox -s constraints\n"
         target.write_text(header + target.read_text())
