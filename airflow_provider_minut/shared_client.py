@@ -53,15 +53,18 @@ class SharedClient:
         :raises AirflowNotFoundException: if there is no such connection.
         :raises MinutError: the connection is not usable, or what the question raises.
         """
+        from asgiref.sync import sync_to_async
+
         from airflow_provider_minut.exceptions import MinutAuthenticationError
 
+        ask = sync_to_async(question, thread_sensitive=False)  # see MinutHook.aget_conn
         client = await self._open()
         try:
-            return await asyncio.to_thread(question, client)
+            return await ask(client)
         except MinutAuthenticationError:
             if client is self._client:
                 self._client = None
-            return await asyncio.to_thread(question, await self._open())
+            return await ask(await self._open())
 
     async def _open(self) -> MinutClient:
         async with self._opening:

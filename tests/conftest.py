@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state import MemoryState
 
 ROOT = Path(__file__).parents[1]
+AIRFLOW_VERSION = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 CLIENT_ID = "0123456789abcdef"
 CLIENT_SECRET = "5ecret5ecret5ecret5ecret5ecret00"
 
@@ -24,6 +27,23 @@ settings.register_profile(  # does it fail or not, for the mutation run: a small
     "brief", settings.get_profile("steady"), phases=[Phase.explicit, Phase.generate]
 )
 settings.load_profile("steady")
+
+# What warns of things that a later Airflow will not have. The SDK has one of its own since 3.2.
+DEPRECATIONS = [
+    f"{module}.{name}"
+    for module, name in (
+        ("airflow.exceptions", "AirflowProviderDeprecationWarning"),
+        ("airflow.exceptions", "RemovedInAirflow4Warning"),
+        ("airflow.sdk.exceptions", "RemovedInAirflow4Warning"),
+        ("airflow.utils.deprecation_tools", "DeprecatedImportWarning"),
+    )
+    if hasattr(import_module(module), name)
+]
+
+
+def pytest_configure(config):
+    for category in DEPRECATIONS:
+        config.addinivalue_line("filterwarnings", f"error::{category}")
 
 
 class FakeClock(Clock):

@@ -52,19 +52,18 @@ class MinutHook(BaseHook):
     async def aget_conn(self) -> MinutClient:
         """Return the client without blocking the event loop, for triggers.
 
-        The client itself is synchronous: call it through ``asyncio.to_thread``.
+        The client itself is synchronous: call it through asgiref's ``sync_to_async``. A token is masked
+        where it is first used, and with Airflow 3.1 a thread of ``asyncio.to_thread`` that does so ends
+        the whole triggerer.
 
         :raises MinutConfigurationError: if the connection is not usable; the error names the field.
         :raises AirflowNotFoundException: if there is no such connection.
         """
         if self._client is None:
-            import asyncio
+            from asgiref.sync import sync_to_async
 
-            from airflow.providers.common.compat.connection import get_async_connection
-
-            connection = await get_async_connection(self.minut_conn_id, hook=self)
-            # In a thread: importing requests takes a while, and masking talks to the supervisor.
-            self._client = await asyncio.to_thread(self._build_client, connection)
+            # In a thread: importing requests takes a while, and masking waits for the supervisor.
+            self._client = await sync_to_async(self.get_conn, thread_sensitive=False)()
         return self._client
 
     def get_access_token(self) -> str:

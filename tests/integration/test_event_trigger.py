@@ -7,14 +7,17 @@ import json
 import logging
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 
 import pytest
+from airflow.triggers.base import BaseEventTrigger
 
 from airflow_provider_minut import event_poll
 from airflow_provider_minut.event_cursor import LOOKBACK
 from airflow_provider_minut.sandbox.running import Sandbox
 from airflow_provider_minut.sandbox.state import SandboxConfig
 from airflow_provider_minut.triggers.events import MinutEventTrigger
+from tests.conftest import AIRFLOW_VERSION
 
 HOMES = ["64aa0000000000000000b001", "64aa0000000000000000b002"]
 NOISE = "disturbance_first_notice"
@@ -205,9 +208,35 @@ def test_after_a_long_absence_nothing_is_lost(sandbox):
     assert not any(payload["redelivered"] for payload in found)
 
 
+def test_without_a_state_store_a_restart_begins_with_what_comes_then(sandbox):
+    """All there is before Airflow 3.3; and there, if several assets watch the same."""
+
+    async def life():
+        waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
+        await polled(sandbox, 2)
+        moment = datetime.now(UTC)
+        sandbox.add_event(HOMES[0], moment)
+        (payload,) = await waiting
+        assert not payload["redelivered"]
+        assert abs(datetime.fromisoformat(payload["event_time"]) - moment) < timedelta(milliseconds=2)
+
+    asyncio.run(life())
+    sandbox.add_event(HOMES[0], datetime.now(UTC))  # while nobody watches
+    asyncio.run(life())
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="there triggers share a stream, see below")
+def test_before_3_3_airflow_asks_each_trigger_by_itself():
+    assert find_spec("airflow.triggers.shared_stream") is None
+    assert not hasattr(BaseEventTrigger, "shared_stream_key")
+    assert not hasattr(BaseEventTrigger, "asset_state_store")
+
+
+@pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="Airflow's triggers share a stream since 3.3")
 def test_through_airflows_shared_stream_what_was_stored_is_not_told_again(sandbox):
     """As the triggerer does it: one producer, its acknowledgements, and two lives of a trigger."""
-    shared_stream = pytest.importorskip("airflow.triggers.shared_stream")
+    from airflow.triggers import shared_stream
+
     store = Store()
 
     async def life(expected, confirm):

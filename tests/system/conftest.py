@@ -19,8 +19,11 @@ from tests.conftest import ROOT
 from tests.servers import PostgresServer
 from tests.system import components
 
-# The newest Airflow with the pins of this repository, and the oldest that is supported.
-AIRFLOWS = {"newest": ["-c", str(ROOT / "constraints.txt")], "oldest": ["apache-airflow==3.1.*"]}
+# The newest Airflow with the pins of this repository, and the oldest with what it was released with.
+AIRFLOWS = {
+    "newest": ["-c", str(ROOT / "constraints.txt")],
+    "oldest": ["-c", str(ROOT / "constraints" / "airflow-3.1.txt")],
+}
 
 
 def pytest_collection_modifyitems(items):
@@ -93,14 +96,15 @@ def installed(request, wheel, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def complete_venv(wheel, tmp_path_factory):
-    """A clean environment with the newest Airflow, Celery and PostgreSQL's drivers."""
-    folder = tmp_path_factory.mktemp("complete")
+def complete_venv(request, wheel, tmp_path_factory):
+    """A clean environment with Celery, PostgreSQL's drivers, and the newest Airflow unless told otherwise."""
+    airflow = getattr(request, "param", "newest")
+    folder = tmp_path_factory.mktemp(f"complete-{airflow}")
     venv = folder / "venv"
     subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
     install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
     packages = [f"{wheel}[redis]", "apache-airflow-providers-celery", "asyncpg", "psycopg2-binary"]
-    subprocess.run([*install, *packages, *AIRFLOWS["newest"]], check=True, cwd=folder)
+    subprocess.run([*install, *packages, *AIRFLOWS[airflow]], check=True, cwd=folder)
     return venv
 
 

@@ -10,6 +10,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from asgiref.sync import sync_to_async
 
 from airflow_provider_minut.api.token import TokenEntry
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError
@@ -71,7 +72,7 @@ def test_rotated_secret_is_a_clear_error(minut_sandbox):
 def test_triggers_get_the_client_without_blocking(minut_sandbox):
     async def ask():
         client = await MinutHook().aget_conn()
-        return await asyncio.to_thread(client.get_current_user)
+        return await sync_to_async(client.get_current_user, thread_sensitive=False)()
 
     assert asyncio.run(ask())["user_id"]
 
