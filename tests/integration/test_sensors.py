@@ -16,7 +16,6 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
-from airflow.sdk.exceptions import AirflowRescheduleException
 
 from airflow_provider_minut.exceptions import MinutError
 from airflow_provider_minut.sandbox.running import Sandbox
@@ -25,6 +24,11 @@ from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor, MinutHome
 from airflow_provider_minut.shared_client import SharedClient
 from airflow_provider_minut.triggers.sensors import MinutSensorTrigger
 from airflow_provider_minut.waiting import Look
+
+try:
+    from airflow.sdk.exceptions import AirflowRescheduleException
+except ImportError:  # Airflow 3.1
+    from airflow.exceptions import AirflowRescheduleException
 
 HOMES = ["64aa0000000000000000b001", "64aa0000000000000000b002"]
 DEVICE = "64aa0000000000000000d001"
