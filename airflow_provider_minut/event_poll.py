@@ -8,13 +8,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, ClassVar
-from weakref import WeakValueDictionary
+from typing import Any
 
 from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.event_cursor import LOOKBACK
 from airflow_provider_minut.events import user_events_since
-from airflow_provider_minut.shared_client import SharedClient
+from airflow_provider_minut.shared_client import OnePerConnection, SharedClient
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +42,14 @@ class Snapshot:
     stored: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class EventPoll:
+class EventPoll(OnePerConnection):
     """Reads the events of one connection again and again, for all who watch them in this process.
 
     :param minut_conn_id: id of a connection of type ``minut``.
     """
 
-    _all: ClassVar[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], EventPoll]] = (
-        WeakValueDictionary()
-    )
-
     def __init__(self, minut_conn_id: str) -> None:
-        self._minut_conn_id = minut_conn_id
+        super().__init__(minut_conn_id)
         self._client = SharedClient.of(minut_conn_id)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
@@ -63,15 +58,6 @@ class EventPoll:
         self._late_due = 0.0
         self._failures = 0
         self._reach_back: datetime | None = None
-
-    @classmethod
-    def of(cls, minut_conn_id: str) -> EventPoll:
-        """Return the poll of a connection in the running event loop."""
-        key = (asyncio.get_running_loop(), minut_conn_id)
-        poll = cls._all.get(key)
-        if poll is None:
-            poll = cls._all[key] = cls(minut_conn_id)
-        return poll
 
     async def snapshots(self) -> AsyncIterator[Snapshot]:
         """Yield what was read, each time it was read again. Never ends, and raises nothing."""

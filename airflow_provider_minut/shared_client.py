@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 from weakref import WeakValueDictionary
 
 from airflow_provider_minut.hooks.minut import MinutHook
@@ -18,31 +18,41 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
-class SharedClient:
-    """One client for all coroutines of a process that use the same connection.
+class OnePerConnection:
+    """Something of which all coroutines of a process that use the same connection have one.
 
     :param minut_conn_id: id of a connection of type ``minut``.
     """
 
-    _all: ClassVar[WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], SharedClient]] = (
+    _all: ClassVar[WeakValueDictionary[tuple[type, asyncio.AbstractEventLoop, str], Any]] = (
         WeakValueDictionary()
     )
 
     def __init__(self, minut_conn_id: str) -> None:
         self._minut_conn_id = minut_conn_id
+
+    @classmethod
+    def of(cls, minut_conn_id: str) -> Self:
+        """Return that of a connection in the running event loop."""
+        key = (cls, asyncio.get_running_loop(), minut_conn_id)
+        found: Self | None = cls._all.get(key)
+        if found is None:
+            found = cls._all[key] = cls(minut_conn_id)
+        return found
+
+
+class SharedClient(OnePerConnection):
+    """The client of a connection.
+
+    :param minut_conn_id: id of a connection of type ``minut``.
+    """
+
+    def __init__(self, minut_conn_id: str) -> None:
+        super().__init__(minut_conn_id)
         self._client: MinutClient | None = None
         self._opening = asyncio.Lock()
         self.turn = asyncio.Lock()
         """For those who are many: with it, they have one thread and one place in the budget at a time."""
-
-    @classmethod
-    def of(cls, minut_conn_id: str) -> SharedClient:
-        """Return the client of a connection in the running event loop."""
-        key = (asyncio.get_running_loop(), minut_conn_id)
-        shared = cls._all.get(key)
-        if shared is None:
-            shared = cls._all[key] = cls(minut_conn_id)
-        return shared
 
     async def ask(self, question: Callable[[MinutClient], Answer]) -> Answer:
         """Return what the question finds out from the client, in a thread.

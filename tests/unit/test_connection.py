@@ -180,4 +180,4 @@ def test_ca_bundle_where_this_user_may_not_look_is_none(monkeypatch):
 
     monkeypatch.setattr("pathlib.Path.exists", forbidden)
     with pytest.raises(MinutConfigurationError, match="there is no CA bundle at"):
-        ClientSettings(verify="/root/ca.pem")
+        ClientSettings(verify="/private/ca.pem")
