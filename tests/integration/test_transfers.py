@@ -19,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import AssetAlias, ObjectStoragePath
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
@@ -410,19 +411,13 @@ def test_file_in_an_object_store_appears_whole(serve):
 
 def test_file_becomes_an_asset_when_asked(serve, tmp_path):
     serve()
-    added = []
-
-    class Events(dict):
-        def __missing__(self, alias):
-            return self
-
-        def add(self, asset, extra):
-            added.append((asset.uri, extra["rows"]))
-
     operator = to_file(tmp_path / "homes.gz", "homes", asset_alias="minut_homes")
     assert operator.outlets == [AssetAlias("minut_homes")]
-    operator.execute({"outlet_events": Events()})
-    assert added == [(f"file://{tmp_path}/homes.gz", 2)]
+    outlet_events = OutletEventAccessors()
+    operator.execute({"outlet_events": outlet_events})
+    (event,) = outlet_events[AssetAlias("minut_homes")].asset_alias_events
+    assert event.dest_asset_key.uri == f"file://{tmp_path}/homes.gz"
+    assert event.extra["rows"] == 2
 
 
 def test_sparse_answers_are_no_problem(serve, tmp_path, databases):

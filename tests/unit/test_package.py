@@ -6,6 +6,7 @@ import ast
 import importlib
 import json
 import pkgutil
+import re
 import subprocess
 import sys
 import tomllib
@@ -24,6 +25,7 @@ from tests.conftest import AIRFLOW_VERSION, DEPRECATIONS, ROOT
 
 AIRFLOW = Path(airflow.__file__).parent
 INFO = get_provider_info()
+TEST_NAME = re.compile(r"^def (test_\w+)", re.MULTILINE)
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(airflow_provider_minut.__path__, "airflow_provider_minut.")
@@ -208,6 +210,15 @@ def test_uv_pins_what_the_constraints_file_pins():
         tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["constraint-dependencies"]
         == pinned
     )
+
+
+def test_what_security_md_claims_is_tested():
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "SECURITY.md").read_text()))
+    there = {
+        name for file in (ROOT / "tests").rglob("test_*.py") for name in TEST_NAME.findall(file.read_text())
+    }
+    assert len(named) > 30
+    assert named - there == set()
 
 
 def test_no_file_of_the_repository_names_a_package_registry():
