@@ -58,10 +58,11 @@ class Reply:
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() or "no content type"
 
 
-def parse_json(what: str, reply: Reply) -> Any:
+def parse_json(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> Any:
     """Return the body as JSON; ``None`` if it is empty.
 
     :param what: the request, for the message.
+    :param secrets: values to blot out should the server repeat them.
     :raises MinutResponseError: if the body is anything but JSON in UTF-8.
     """
     if not reply.body:
@@ -71,7 +72,7 @@ def parse_json(what: str, reply: Reply) -> Any:
     except (ValueError, RecursionError):  # ValueError: also bad UTF-8, and numbers too long for int()
         # From None: a JSONDecodeError holds the whole document, and so perhaps a token.
         size = f"{len(reply.body)} bytes of {reply.kind}"
-        text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply)}."
+        text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
         text += " Is the base URL right?"
         raise MinutResponseError(text) from None
 
@@ -86,9 +87,7 @@ def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) 
         host = urlsplit(reply.headers.get("Location", "")).hostname or "another path"
         text = f"{what} answered {reply.status}, a redirect to {host}. It was not followed: credentials stay"
         return MinutResponseError(f"{text} with the base URL. Is the base URL right?")
-    code, said = _what_it_said(reply)
-    for secret in secrets:
-        said = said.replace(secret, "***")
+    code, said = _what_it_said(reply, secrets)
     text = f"{what} answered {reply.status}{f': {said}' if said else ''}."
     kind, advice = _BY_STATUS.get(reply.status, (MinutRequestError, "The request itself has to change."))
     if reply.status >= 500:
@@ -123,7 +122,7 @@ def _http_date(value: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime has no zone; HTTP means UTC
 
 
-def _what_it_said(reply: Reply) -> tuple[str | None, str]:
+def _what_it_said(reply: Reply, secrets: tuple[str, ...]) -> tuple[str | None, str]:
     """Return the error code and the message of an error body, in whatever shape it came.
 
     Minut documents no error body. Seen: ``message`` with ``error_key``; RFC 6749 adds ``error`` and
@@ -133,21 +132,23 @@ def _what_it_said(reply: Reply) -> tuple[str | None, str]:
         body = json.loads(reply.body)
     except (ValueError, RecursionError):
         if reply.kind == "text/plain":
-            return None, _one_line(reply.body.decode("utf-8", "replace"))
-        return None, _title(reply).removeprefix(", ")
+            return None, _one_line(reply.body.decode("utf-8", "replace"), secrets)
+        return None, _title(reply, secrets).removeprefix(", ")
     if not isinstance(body, dict):
         return None, ""
     code = next((body[k] for k in ("error", "error_key") if isinstance(body.get(k), str)), None)
     keys = ("message", "error_description", "error")
     said = next((body[k] for k in keys if body.get(k) and isinstance(body[k], str)), "")
-    return code, _one_line(said)
+    return code, _one_line(said, secrets)
 
 
-def _title(reply: Reply) -> str:
+def _title(reply: Reply, secrets: tuple[str, ...]) -> str:
     title = re.search(rb"<title[^>]*>(.{1,300}?)</title", reply.body[:8192], re.IGNORECASE | re.DOTALL)
-    return f", titled '{_one_line(title[1].decode('utf-8', 'replace'))}'" if title else ""
+    return f", titled '{_one_line(title[1].decode('utf-8', 'replace'), secrets)}'" if title else ""
 
 
-def _one_line(text: str) -> str:
+def _one_line(text: str, secrets: tuple[str, ...]) -> str:
+    for secret in secrets:  # before the text is cut, which would leave a part of one
+        text = text.replace(secret, "***")
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:MAX_MESSAGE_CHARACTERS].rstrip(".")

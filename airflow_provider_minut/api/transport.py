@@ -209,7 +209,7 @@ class Transport:
 
     def _parsed(self, call: _Call, reply: Reply) -> Any:
         try:
-            return parse_json(str(call), reply)
+            return parse_json(str(call), reply, secrets=call.auth.secrets())
         except MinutResponseError as error:
             # JSON that begins well and does not end was cut on its way, which another try may mend.
             if call.repeatable and reply.body.lstrip()[:1] in {b"{", b"["}:
