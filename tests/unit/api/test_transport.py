@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 
@@ -15,6 +16,7 @@ from airflow_provider_minut.exceptions import (
     MinutAuthenticationError,
     MinutConfigurationError,
     MinutConnectionError,
+    MinutError,
     MinutNotFoundError,
     MinutPermissionError,
     MinutRateLimitError,
@@ -163,6 +165,22 @@ def test_secret_that_the_server_repeats_is_blotted_out(httpserver, transport, cr
     assert CLIENT_SECRET not in str(caught.value)
     assert credentials.basic not in str(caught.value)
     assert "bad *** in ***" in str(caught.value)
+
+
+@pytest.mark.parametrize("before", [280, 290, 299])
+def test_repeated_secret_is_blotted_out_before_the_text_is_cut(httpserver, transport, credentials, before):
+    serve(httpserver, status(400, f'{{"message": "{"x" * before}{CLIENT_SECRET}"}}'))
+    with pytest.raises(MinutRequestError) as caught:
+        get(transport, auth=BasicAuth(credentials))
+    assert re.search(r"x(\*{1,3})\. ", str(caught.value))
+
+
+@pytest.mark.parametrize("code", [200, 400])
+def test_secret_in_the_title_of_a_page_is_blotted_out(httpserver, transport, credentials, code):
+    page = f"<html><title>Bad {CLIENT_SECRET}</title>"
+    serve(httpserver, lambda: Response(page, code, content_type="text/html"))
+    with pytest.raises(MinutError, match=r"titled 'Bad \*\*\*'"):
+        get(transport, auth=BasicAuth(credentials))
 
 
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
