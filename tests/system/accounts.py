@@ -1,0 +1,100 @@
+"""Connections to Minut of which one is good and each of the others fails in its own way."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from contextlib import ExitStack, contextmanager
+
+from werkzeug import Response
+
+from airflow_provider_minut.sandbox.running import Sandbox
+from airflow_provider_minut.sandbox.state import SandboxConfig
+
+# What a task with this connection tells, whichever it is. The good one has to be the first.
+FAILURES = {
+    "minut_good": "",
+    "minut_wrong_secret": r"Minut refused the client credentials",
+    "minut_token_revoked": r"answered 401",
+    "minut_server_gone": r"got no answer from http://127\.0\.0\.1:9/v8: connection refused",
+    "minut_bad_setting": r"the extra 'timeout': is -1\.0, must be more than 0",
+    "minut_server_errors": r"answered (429|502|504|200 with)|got no answer",
+    "minut_server_repeats": r"answered (500: |200 with \d+ bytes of text/html that are not JSON, titled ')",
+}
+
+
+@contextmanager
+def accounts(detector, httpserver):
+    """Give the connections by their id, and the sandbox of the good one.
+
+    :param detector: gets to know all their secrets, also the tokens to come.
+    :param httpserver: for the server that repeats what it is sent.
+    """
+    with ExitStack() as stack:
+
+        def sandbox(name, **config):
+            running = stack.enter_context(Sandbox(SandboxConfig(spells_per_day=0, **config)))
+            tell_tokens(running, lambda token: detector.add(f"token of {name}", token))
+            return running, json.loads(running.connection_json)
+
+        once = {"extra": {"max_attempts": 1}}
+        good, connection = sandbox("minut_good")
+        connections = {"minut_good": connection}
+        wrong = sandbox("minut_wrong_secret")[1]
+        connections["minut_wrong_secret"] = wrong | {"password": secrets.token_hex(16)}
+        revoked, connections["minut_token_revoked"] = sandbox("minut_token_revoked")
+        revoked.set_token_lifetime(0.000001)  # each token is dead before it is used
+        broken = sandbox("minut_server_errors", fault_rate=1.0)[1]
+        connections["minut_server_errors"] = broken | once
+
+        def nobody():
+            made_up = {"login": secrets.token_hex(8), "password": secrets.token_hex(16)}
+            return {"conn_type": "minut", "host": "http://127.0.0.1:9/v8", **made_up}
+
+        connections["minut_server_gone"] = nobody() | once
+        bad = nobody()
+        bad["extra"] = {"timeout": -1, "api_secret": bad["password"] + "-more"}
+        connections["minut_bad_setting"] = bad
+        host = httpserver.url_for("/v8")
+        httpserver.expect_request(re.compile("/v8/.*")).respond_with_handler(_Repeating(detector))
+        connections["minut_server_repeats"] = nobody() | {"host": host} | once
+        for name, fields in connections.items():
+            detector.add_credentials(name, fields["login"], fields["password"])
+        yield connections, good
+
+
+def tell_tokens(sandbox, tell):
+    """Call ``tell`` with each access token that a sandbox issues from now on."""
+    issue = sandbox._state.issue_token
+
+    def issue_and_tell():
+        token = issue()
+        tell(token)
+        return token
+
+    sandbox._state.issue_token = issue_and_tell
+
+
+class _Repeating:
+    """Issues tokens, and answers everything else with what it was sent."""
+
+    def __init__(self, detector):
+        self._detector = detector
+
+    def __call__(self, request):
+        if request.path.endswith("/oauth/token"):
+            token = secrets.token_hex(40)
+            self._detector.add("token of minut_server_repeats", token)
+            body = {"access_token": token, "token_type": "Bearer", "expires_in": 3600}
+            return Response(json.dumps(body), content_type="application/json")
+        sent = request.headers["Authorization"]
+        if request.path.endswith("/users/me"):
+            return Response(f"<title>{sent}</title>", content_type="text/html")
+        if body := request.get_data(as_text=True):
+            if echoed := json.loads(body).get("token"):
+                self._detector.add("webhook token of minut_server_repeats", echoed)
+            said = f"{body} {sent}"
+        else:
+            said = f"{'x' * 265} {sent}"  # the message is cut in the middle of the token
+        return Response(json.dumps({"message": said}), 500, content_type="application/json")
