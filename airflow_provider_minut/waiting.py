@@ -74,7 +74,7 @@ class HomeEventCondition:
                 text = to_text(moment) if isinstance(moment, datetime) else moment
                 events.append({**event, "event_time": text})
         events.sort(key=lambda event: (str(event["event_time"]), str(event.get("event_id"))))
-        types = " or ".join(self.event_types) or "event"
+        types = " or ".join(self.event_types) or f"event{'s' * (len(events) > 1)}"
         homes = f"{len(self.home_ids)} home{'s' * (len(self.home_ids) != 1)}"
         note = f"{len(events) or 'No'} {types} in {homes} since {to_text(since)}"
         return Look(note=note, result=events or None)

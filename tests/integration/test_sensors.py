@@ -111,8 +111,8 @@ def test_only_the_home_and_the_type_that_were_asked_for_end_the_wait(sandbox, mo
 def test_last_look_is_at_the_deadline(sandbox, mode):
     began = time.monotonic()
     with pytest.raises(AirflowSensorTimeout):
-        wait_in(mode, MinutHomeEventSensor, home_ids=HOMES[:1], timeout=0.5, poke_interval=60)
-    assert 0.5 <= time.monotonic() - began < 5
+        wait_in(mode, MinutHomeEventSensor, home_ids=HOMES[:1], timeout=2, poke_interval=60)
+    assert 2 <= time.monotonic() - began < 20
     assert sandbox.stats()["requests"]["GET /homes/{id}/events"] == 2
 
 
@@ -220,23 +220,20 @@ def test_device_that_cannot_check_in_before_the_deadline_is_asked_once(sandbox, 
 @pytest.mark.parametrize("mode", MODES)
 def test_device_is_not_asked_before_it_checks_in(sandbox, monkeypatch, mode):
     asked = []
-    following = datetime.now(UTC) + timedelta(seconds=0.7)
     answers = sandbox._state.world.device
 
     def as_if(number):
         asked.append(datetime.now(UTC))
+        following = asked[0] + timedelta(seconds=0.7)
         values = {"sound": {"time": asked[-1].isoformat(), "value": 40.0}} if asked[-1] > following else {}
-        return answers(number) | {
-            "latest_sensor_values": values,
-            "next_heartbeat_at": following.isoformat(),
-            "last_heard_from_at": None,
-        }
+        times = {"next_heartbeat_at": following.isoformat(), "last_heard_from_at": None}
+        return answers(number) | times | {"latest_sensor_values": values}
 
     monkeypatch.setattr(sandbox._state.world, "device", as_if)
     found = wait_in(mode, MinutHeartbeatSensor, device_id=DEVICE, poke_interval=0.01)
     assert found["reported_at"] is not None
     assert len(asked) == 2
-    assert asked[1] >= following
+    assert asked[1] >= asked[0] + timedelta(seconds=0.7)
 
 
 def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monkeypatch):
