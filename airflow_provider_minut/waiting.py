@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import Device
 
+A_MOMENT = timedelta(milliseconds=100)
+"""Who sleeps until the deadline may wake up a little before it, and must not look twice."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
@@ -34,7 +37,7 @@ class Look:
         :param now: aware, like ``deadline``.
         :return: ``None`` if nothing can come of it before the deadline.
         """
-        if now >= deadline or (self.not_before and self.not_before > deadline):
+        if deadline - now < A_MOMENT or (self.not_before and self.not_before > deadline):
             return None
         return min(max(now + interval, self.not_before or now), deadline)
 
