@@ -124,7 +124,7 @@ def get_provider_info() -> dict[str, Any]:
         ),
         "sensors": _modules("airflow_provider_minut.sensors.minut"),
         "triggers": _modules(
-            "airflow_provider_minut.triggers.events", "airflow_provider_minut.triggers.sensors"
+            "airflow_provider_minut.triggers.events", "airflow_provider_minut.triggers.minut"
         ),
         "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.events.sanitize_uri"}],
         "transfers": [

@@ -107,7 +107,7 @@ class _MinutSensor(BaseSensorOperator):
             until = deadline.isoformat(timespec="seconds")
             self._fail("timeout", f"{self._last_look.note}; the deadline is {until}")
         if self.deferrable:
-            from airflow_provider_minut.triggers.sensors import MinutSensorTrigger
+            from airflow_provider_minut.triggers.minut import MinutSensorTrigger
 
             trigger = MinutSensorTrigger(
                 condition=self._condition,

@@ -22,7 +22,7 @@ from airflow_provider_minut.sandbox.running import Sandbox
 from airflow_provider_minut.sandbox.state import SandboxConfig
 from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor, MinutHomeEventSensor
 from airflow_provider_minut.shared_client import SharedClient
-from airflow_provider_minut.triggers.sensors import MinutSensorTrigger
+from airflow_provider_minut.triggers.minut import MinutSensorTrigger
 from airflow_provider_minut.waiting import Look
 
 try:
@@ -273,7 +273,7 @@ def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monk
 
 
 def test_trigger_that_gets_no_answer_keeps_its_deadline(sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.triggers.sensors.OVERTIME", 0.1)
+    monkeypatch.setattr("airflow_provider_minut.triggers.minut.OVERTIME", 0.1)
 
     async def scenario():
         now = datetime.now(UTC)

@@ -34,7 +34,7 @@ import json, sys
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.trigger import Trigger
 from airflow.utils.session import create_session
-from airflow_provider_minut.triggers.sensors import MinutSensorTrigger
+from airflow_provider_minut.triggers.minut import MinutSensorTrigger
 
 since, deadline, homes = json.loads(sys.argv[1])
 with create_session() as session:
