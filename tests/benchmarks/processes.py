@@ -9,9 +9,7 @@ Run it with:  uv run python -m tests.benchmarks.processes            (six minute
 from __future__ import annotations
 
 import multiprocessing
-import os
 import random
-import signal
 import statistics
 import tempfile
 import time
@@ -199,7 +197,7 @@ def killed_renewers(kind, times=50) -> None:
             time.sleep(random.uniform(0, 0.03))
             others = [run(task) for _ in range(4)]
             time.sleep(random.uniform(0, 0.03))
-            os.kill(victim.pid, signal.SIGKILL)
+            victim.kill()
             killed = time.monotonic()
             for process in others:
                 process.join(30)
