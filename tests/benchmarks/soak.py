@@ -114,7 +114,7 @@ class Soak:
         self.began_at, began = datetime.now(UTC), time.monotonic()
         self.footprints = Footprints()
         ticks = int(self._minutes * 60 / TICK)
-        rotations = {ticks // 3, ticks * 2 // 3}
+        rotations = {ticks // 5, ticks * 2 // 5}
         for tick in range(ticks):
             time.sleep(max(began + tick * TICK - time.monotonic(), 0))
             if self._stopped:
@@ -135,9 +135,9 @@ class Soak:
                 self.write_page()
 
     def _let_happen(self, tick):
-        self._happen("watched", self._minut.add_event(BUSY_HOME, datetime.now(UTC)))
+        self._happen("watched", self._minut.emit(WATCHED, BUSY_HOME))
         if tick % 12 == 8:
-            self._happen("watched", self._minut.add_event(QUIET_HOME, datetime.now(UTC)))
+            self._happen("watched", self._minut.emit(WATCHED, QUIET_HOME))
         if tick % 4 == 0:
             for number in range(3):
                 self._happen("delivered", self._minut.emit(DELIVERED, BUSY_HOME, copies=1 + number % 2))
@@ -197,7 +197,7 @@ class Soak:
 
         wait_until_none(missing, 400)
         # Airflow leaves the last of several asset events to the next run; so there has to be one more.
-        self._minut.add_event(BUSY_HOME, datetime.now(UTC))
+        self._minut.emit(WATCHED, BUSY_HOME)
         self._minut.emit(DELIVERED, BUSY_HOME)
         wait_until_none(untold, 240)
 
@@ -260,7 +260,7 @@ class Soak:
             if mended
         )
         rows = [
-            ("Runs", ", ".join(f"{dag_id} {count} {state}" for dag_id, state, count in runs)),
+            ("Runs", ", ".join(f"{dag_id} {count} x {state}" for dag_id, state, count in runs)),
             ("Tasks", f"{as_text(tasks)}; retries: {retries}"),
             ("Requests", f"{sum(stats['requests'].values())}, answered {as_text(statuses)}"),
             ("Faults put in", f"{sum(by_fault.values())}: {as_text(by_fault)}"),
@@ -334,7 +334,7 @@ def wait_until_none(count, seconds):
 
 
 def as_text(counts):
-    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))
+    return ", ".join(f"{count} x {name}" for name, count in sorted(counts.items()))
 
 
 def table(head, rows):
