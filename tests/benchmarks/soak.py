@@ -69,11 +69,6 @@ class Soak:
         self._rotations = []
         self._shared = []  # minute, used memory, keys, their bytes, state files
         self._loads = []
-        self._stopped = False
-        signal.signal(signal.SIGTERM, self._stop)
-
-    def _stop(self, *_):
-        self._stopped = True
 
     def ask(self, sql, *values):
         return ask_database(self._postgres, sql, *values)
@@ -97,9 +92,8 @@ class Soak:
         (self._folder / "dags" / "soak.py").write_text(dags(self._folder, url))
         (self._folder / "exported").mkdir()
         add_connection(self.airflow, self._minut)
-        for command in (["reserialize"], ["trigger", "upkeep"]):
-            done = self.airflow.airflow("dags", *command)
-            assert done.returncode == 0, done.stdout
+        done = self.airflow.airflow("dags", "reserialize")
+        assert done.returncode == 0, done.stdout
         self.versions = self.airflow.python(VERSIONS).strip()
         self.running = Components(self.airflow, self._folder)
         self.running.start(*COMMANDS)
@@ -117,8 +111,6 @@ class Soak:
         rotations = {ticks // 5, ticks * 2 // 5}
         for tick in range(ticks):
             time.sleep(max(began + tick * TICK - time.monotonic(), 0))
-            if self._stopped:
-                break
             self._let_happen(tick)
             if tick in rotations:
                 self._minut.rotate_secret()
@@ -223,7 +215,7 @@ class Soak:
         PAGE.write_text(f"{head}<!-- measured -->\n{self.report()}<!-- end -->{tail}")
 
     def report(self):
-        minutes = self.minute()
+        minutes = self._shared[-1][0]
         warm = max(1, min(10, minutes / 4))
         return (
             "\n\n".join(
@@ -238,12 +230,11 @@ class Soak:
         )
 
     def _circumstances(self, minutes):
-        done = min(minutes, self._minutes)
-        end = "" if done >= self._minutes else f" (of {self._minutes:g}; this is how far it came)"
+        end = "" if minutes > self._minutes - 1 else f" (of {self._minutes:g}; this is how far it came)"
         load = f"median load {statistics.median(self._loads):.1f}, highest {max(self._loads):.1f}"
         return (
             f"`uv run python -m tests.benchmarks.soak {self._minutes:g}`, begun {self.began_at:%Y-%m-%d %H:%M} "
-            f"UTC, {done:.0f} minutes{end}, on {psutil.cpu_count()} cores, "
+            f"UTC, {minutes:.0f} minutes{end}, on {psutil.cpu_count()} cores, "
             f"{psutil.virtual_memory().total / 2**30:.0f} GB, {platform.system()} ({load}); Python "
             f"{platform.python_version()}, {self.versions}."
         )
@@ -344,6 +335,7 @@ def table(head, rows):
 
 
 def main(minutes):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended from outside"))  # and ends what it started
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
         config = SandboxConfig(homes=HOMES, devices=HOMES, spells_per_day=0, fault_rate=0.05)

@@ -41,7 +41,7 @@ with DAG("steady", schedule="* * * * *", start_date=START, catchup=False, max_ac
     )
     validate >> [export, wait]
 
-with DAG("upkeep", schedule="*/10 * * * *", start_date=START, catchup=False, max_active_runs=4, default_args=RETRIES):
+with DAG("upkeep", schedule="*/10 * * * *", start_date=START, catchup=False, max_active_runs=1, default_args=RETRIES):
     register = MinutCreateWebhookOperator(task_id="register", name="main", url="WEBHOOK_URL", events=["DELIVERED"])
     reconcile = MinutReconcileEventsOperator(task_id="reconcile", name="main", lookback=timedelta(hours=1))
     register >> reconcile
