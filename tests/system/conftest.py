@@ -9,6 +9,7 @@ import subprocess
 import sys
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import psycopg2
@@ -64,10 +65,7 @@ class Installation:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("dist")
-    # The wheel is built from the sdist, so that both are shown to be complete.
-    subprocess.run([uv(), "build", "--quiet", "--out-dir", folder], cwd=ROOT, check=True)
-    return next(folder.glob("*.whl"))
+    return build_wheel(tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="session", params=AIRFLOWS)
@@ -97,16 +95,9 @@ def installed(request, wheel, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def complete_venv(request, wheel, tmp_path_factory):
-    """A clean environment with Celery, PostgreSQL's drivers, and the newest Airflow unless told otherwise."""
+    """A clean environment with the newest Airflow unless told otherwise."""
     airflow = getattr(request, "param", "newest")
-    folder = tmp_path_factory.mktemp(f"complete-{airflow}")
-    venv = folder / "venv"
-    subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
-    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
-    packages = [f"{wheel}[redis]", "apache-airflow-providers-celery", "asyncpg", "psycopg2-binary"]
-    packages += ["apache-airflow-providers-sqlite"]
-    subprocess.run([*install, *packages, *AIRFLOWS[airflow]], check=True, cwd=folder)
-    return venv
+    return make_complete_venv(wheel, tmp_path_factory.mktemp(f"complete-{airflow}"), airflow)
 
 
 @pytest.fixture
@@ -122,14 +113,7 @@ def postgres():
 @pytest.fixture
 def asked(postgres):
     """Ask the metadata database."""
-
-    def ask(sql, *values):
-        with closing(psycopg2.connect(f"postgresql://{postgres.address}")) as connection:
-            cursor = connection.cursor()
-            cursor.execute(sql, values or None)
-            return cursor.fetchall()
-
-    return ask
+    return partial(ask_database, postgres)
 
 
 @pytest.fixture
@@ -138,24 +122,7 @@ def deploy(complete_venv, postgres, tmp_path):
     deployed = []
 
     def deploy(dags, **environment):
-        for folder in ("home", "dags"):
-            (tmp_path / folder).mkdir()
-        for name, code in dags.items():
-            (tmp_path / "dags" / f"{name}.py").write_text(code)
-        database = f"postgresql+psycopg2://{postgres.address}"
-        agreed = components.environment(tmp_path / "home", tmp_path / "dags", database)
-        installation = Installation(
-            complete_venv / "bin",
-            tmp_path / "home",
-            {
-                **clean_environment(complete_venv),
-                **agreed,
-                "AIRFLOW__MINUT__SHARED_STATE": f"file://{tmp_path}/state",
-                **environment,
-            },
-        )
-        migrated = installation.airflow("db", "migrate")
-        assert migrated.returncode == 0, migrated.stdout
+        installation = make_airflow(complete_venv, tmp_path, dags, postgres, **environment)
         deployed.append(components.Components(installation, tmp_path))
         return installation, deployed[0]
 
@@ -175,14 +142,7 @@ def added_to(sandbox):
     """Add the connection minut_default to an installation, with the command that the README shows."""
 
     def add(installation):
-        fields = json.loads(sandbox.connection_json)
-        installation.airflow("connections", "delete", "minut_default")
-        added = installation.airflow(
-            *("connections", "add", "minut_default", "--conn-type", "minut"),
-            *("--conn-login", fields["login"], "--conn-password", fields["password"]),
-            *("--conn-host", fields["host"]),
-        )
-        assert added.returncode == 0, added.stdout
+        add_connection(installation, sandbox)
         return "minut_default"
 
     return add
@@ -191,6 +151,60 @@ def added_to(sandbox):
 @pytest.fixture
 def added_connection(added_to, installed):
     return added_to(installed)
+
+
+def build_wheel(folder):
+    # The wheel is built from the sdist, so that both are shown to be complete.
+    subprocess.run([uv(), "build", "--quiet", "--out-dir", folder], cwd=ROOT, check=True)
+    return next(folder.glob("*.whl"))
+
+
+def make_complete_venv(wheel, folder, airflow="newest"):
+    """Make a clean environment with an Airflow, Celery and PostgreSQL's drivers."""
+    venv = folder / "venv"
+    subprocess.run([uv(), "venv", "--quiet", "--python", sys.executable, venv], check=True)
+    install = [uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
+    packages = [f"{wheel}[redis]", "apache-airflow-providers-celery", "asyncpg", "psycopg2-binary"]
+    packages += ["apache-airflow-providers-sqlite"]
+    subprocess.run([*install, *packages, *AIRFLOWS[airflow]], check=True, cwd=folder)
+    return venv
+
+
+def make_airflow(venv, folder, dags, postgres, **environment):
+    """Make an Airflow below a folder, with an empty metadata database.
+
+    :param dags: their code by name.
+    """
+    for name in ("home", "dags"):
+        (folder / name).mkdir()
+    for name, code in dags.items():
+        (folder / "dags" / f"{name}.py").write_text(code)
+    database = f"postgresql+psycopg2://{postgres.address}"
+    agreed = components.environment(folder / "home", folder / "dags", database)
+    shared = {"AIRFLOW__MINUT__SHARED_STATE": f"file://{folder}/state"}
+    whole = {**clean_environment(venv), **agreed, **shared, **environment}
+    installation = Installation(venv / "bin", folder / "home", whole)
+    migrated = installation.airflow("db", "migrate")
+    assert migrated.returncode == 0, migrated.stdout
+    return installation
+
+
+def add_connection(installation, sandbox):
+    fields = json.loads(sandbox.connection_json)
+    installation.airflow("connections", "delete", "minut_default")
+    added = installation.airflow(
+        *("connections", "add", "minut_default", "--conn-type", "minut"),
+        *("--conn-login", fields["login"], "--conn-password", fields["password"]),
+        *("--conn-host", fields["host"]),
+    )
+    assert added.returncode == 0, added.stdout
+
+
+def ask_database(postgres, sql, *values):
+    with closing(psycopg2.connect(f"postgresql://{postgres.address}")) as connection:
+        cursor = connection.cursor()
+        cursor.execute(sql, values or None)
+        return cursor.fetchall()
 
 
 def clean_environment(venv):
