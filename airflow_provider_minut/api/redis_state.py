@@ -27,7 +27,7 @@ REDIS_TIMEOUT = 0.5
 # Seconds for which Redis is left alone after it failed.
 PAUSE_AFTER_FAILURE = 30.0
 # Seconds after which the lock of a dead process is free. A living holder renews it.
-LEASE = 4.0
+LEASE = 3.0
 LOCK_POLL_INTERVAL = 0.05
 
 # Redis' own clock, so that the clocks of the workers do not matter. KEYS: the log (a list of slots,
