@@ -76,7 +76,7 @@ def everything(conn_id):
         event, heartbeat = DeferredHomeEventSensor, DeferredHeartbeatSensor
         if conn_id == "minut_good":
             event, heartbeat = MinutHomeEventSensor, MinutHeartbeatSensor
-            devices["after"] = "/NOW"
+            devices["after"] = "/TOMORROW"
         event(task_id="event_deferred", deferrable=True, **homes)
         heartbeat(task_id="heartbeat_deferred", deferrable=True, **devices)
 

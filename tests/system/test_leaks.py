@@ -113,7 +113,7 @@ def leaky(deploy, httpserver, detector, shared, tmp_path, tmp_path_factory):
         values = {
             "/FOLDER": str(tmp_path),
             "/SINCE": now.isoformat(),
-            "/NOW": now.isoformat(),
+            "/TOMORROW": (now + timedelta(days=1)).isoformat(),
             "/AFTER": (now - timedelta(days=2)).isoformat(),
             "/WATCHED": WATCHED,
             "/NOISE": NOISE,

@@ -94,7 +94,7 @@ def test_thousand_deferred_sensors(deploy, asked, capsys):
     assert stats["token_requests"] == 1
     assert stats["statuses"].keys() == {"200"}
     assert stats["max_in_60s"] <= 120
-    assert looked >= 0.9 * 2 * SECONDS
+    assert looked >= 100  # the budget of a minute comes at once, and a minute may begin at any time
     assert SENSORS - states["deferred"] >= 10
     assert "failed" not in states
     assert "async thread was blocked" not in log
