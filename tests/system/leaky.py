@@ -68,7 +68,7 @@ def everything(conn_id):
         MinutToSqlOperator(
             task_id="sql", dataset="devices", table=conn_id, conn_id="warehouse", create_table=True, **given
         )
-        homes = {"home_ids": [HOME], "since": "/SINCE", "poke_interval": 3, "timeout": 600, **given}
+        homes = {"home_ids": [HOME], "since": "/SINCE", "poke_interval": 20, "timeout": 600, **given}
         devices = {"device_id": DEVICE, "after": "/AFTER", "poke_interval": 3, "timeout": 86400, **given}
         for mode in ("poke", "reschedule"):
             MinutHomeEventSensor(task_id=f"event_{mode}", mode=mode, **homes)

@@ -39,7 +39,7 @@ TOLD = {
     "delete": r"DELETE /v8/webhooks/\w+ HTTP/1\.1\\?\" 404",  # where it was never
     "file": r"2 homes in ",
     "sql": r"3 devices in table ",
-    "event": r"[1-3] event in 1 home since ",
+    "event": r"[1-3] events? in 1 home since ",
     "heartbeat": r"reported what it measured until 20",
 }
 TASKS = (

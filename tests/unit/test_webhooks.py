@@ -92,3 +92,12 @@ def test_what_has_a_default_may_be_missing():
     assert webhook == RegisteredWebhook(hook_id="h", url="https://x", events=(), hook_secret="s")
     assert (webhook.echoed, webhook.header) == (None, "X-Minut-Signature")
     assert (webhook.algorithm, webhook.encoding) == ("sha256", "hex")
+
+
+def test_delivery_is_not_led_to_another_place(httpserver):
+    httpserver.expect_request("/here").respond_with_data(
+        status=307, headers={"Location": httpserver.url_for("/there")}
+    )
+    webhook = registered()
+    assert webhook.deliver({"id": "x"}, httpserver.url_for("/here")) == 307
+    assert [request.path for request, _ in httpserver.log] == ["/here"]
