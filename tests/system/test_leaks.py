@@ -185,7 +185,7 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
         assert re.search(FAILURES[conn_id] or "Belongs to  Alex Sandbox", shown.stdout), shown.stdout
         (tmp_path / f"status_{conn_id}.txt").write_text(shown.stdout)
     for conn_id, fields in connections.items():
-        said = tested(airflow, conn_id, fields)
+        said = press_test(airflow, conn_id, fields)
         assert re.search(FAILURES[conn_id] or "they belong to Alex Sandbox", said), said
         (tmp_path / f"tested_{conn_id}.txt").write_text(said)
     waiting = {("minut_good", f"event_{mode}") for mode in ("poke", "reschedule", "deferred")}
@@ -226,7 +226,7 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
     assert found == []
 
 
-def tested(airflow, conn_id, fields):
+def press_test(airflow, conn_id, fields):
     """Press the Test button; return what it says."""
     origin = airflow.environment["AIRFLOW__API__BASE_URL"]
     token = requests.get(f"{origin}/auth/token", timeout=30).json()["access_token"]
