@@ -21,7 +21,7 @@ def main() -> None:
     text = pyproject.read_text()
     pyproject.write_text(PINS.sub("constraint-dependencies = []", text))
     (ROOT / "uv.lock").unlink(missing_ok=True)
-    exported = subprocess.run(EXPORT.split(), cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603
+    exported = subprocess.run(EXPORT.split(), cwd=ROOT, capture_output=True, text=True, check=True).stdout  # noqa: S603 - our own words
     pins = [line for line in exported.splitlines() if line]
     header = "# The releases that the tests run with. Written by .ci/pin.py.\n"
     (ROOT / "constraints.txt").write_text(header + "".join(f"{pin}\n" for pin in pins))

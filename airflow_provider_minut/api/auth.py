@@ -300,7 +300,7 @@ class TokenProvider:
             refusal = MinutAuthenticationError(text, status=error.status)
             if share:
                 entry = TokenEntry(self._token, refusal=str(refusal))
-                entry.retry_at = self._clock.time() + random.uniform(*REFUSAL_PAUSE)  # noqa: S311
+                entry.retry_at = self._clock.time() + random.uniform(*REFUSAL_PAUSE)  # noqa: S311 - spreads load
                 self._share(entry)
             raise refusal from None
         self._token = token
