@@ -92,8 +92,13 @@ def interrupted(bench):
         bench.server.wait_for(1)
         os.kill(os.getpid(), signal.SIGINT)
 
+    # A shell starts what runs in its background with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupt, daemon=True).start()
-    return get(bench)
+    try:
+        return get(bench)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def timed_out(bench):
