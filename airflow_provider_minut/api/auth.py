@@ -296,7 +296,8 @@ class TokenProvider:
         except MinutStatusError as error:
             if error.status not in {401, 403} and error.code not in REFUSALS:
                 raise
-            text = f"Minut refused the client credentials. {error}"
+            said = str(error).removesuffix(error.remedy).rstrip()
+            text = f"Minut refused the client credentials. {said} {MinutAuthenticationError.remedy}"
             refusal = MinutAuthenticationError(text, status=error.status)
             if share:
                 entry = TokenEntry(self._token, refusal=str(refusal))

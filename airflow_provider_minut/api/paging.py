@@ -51,7 +51,7 @@ def page_of(where: str, answer: Any, key: str, limit: int | None) -> Page:
     """
     items = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        text = f"{where} answered without a list of {key}. Is the base URL right?"
+        text = f"{where} answered without a list of {key}. {MinutResponseError.remedy}"
         raise MinutResponseError(text)
     paging = answer.get("paging")
     total = paging.get("total_count") if isinstance(paging, dict) else None

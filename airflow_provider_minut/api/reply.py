@@ -26,17 +26,11 @@ from airflow_provider_minut.exceptions import (
 
 MAX_MESSAGE_CHARACTERS = 300
 
-# Where a user finds what the credentials consist of (developer.minut.com, Authentication).
-CREDENTIALS_ADVICE = (
-    "Compare the client ID and the client secret of the connection with those under 'Developer tools' "
-    "in Minut's web app, and check that the account has API access."
-)
-
-_BY_STATUS: dict[int, tuple[type[MinutStatusError], str]] = {
-    401: (MinutAuthenticationError, CREDENTIALS_ADVICE),
-    403: (MinutPermissionError, "The account that owns the credentials may not do this."),
-    404: (MinutNotFoundError, "It does not exist, or this account cannot see it."),
-    429: (MinutRateLimitError, "Minut allows 120 requests a minute; something else may use the same client."),
+_BY_STATUS: dict[int, type[MinutStatusError]] = {
+    401: MinutAuthenticationError,
+    403: MinutPermissionError,
+    404: MinutNotFoundError,
+    429: MinutRateLimitError,
 }
 
 
@@ -75,8 +69,7 @@ def parse_json(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> Any
     # Raised out here, so that no JSONDecodeError hangs on it: that holds the document, perhaps a token.
     size = f"{len(reply.body)} bytes of {reply.kind}"
     text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
-    text += " Is the base URL right?"
-    raise MinutResponseError(text)
+    raise MinutResponseError(f"{text} {MinutResponseError.remedy}")
 
 
 def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> MinutError:
@@ -88,16 +81,14 @@ def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) 
     if 300 <= reply.status < 400:
         where = _one_line(_host(reply.headers.get("Location", "")), secrets)
         text = f"{what} answered {reply.status}, a redirect to {where}. It was not followed: credentials stay"
-        return MinutResponseError(f"{text} with the base URL. Is the base URL right?")
+        return MinutResponseError(f"{text} with the base URL. {MinutResponseError.remedy}")
     code, said = _what_it_said(reply, secrets)
     text = f"{what} answered {reply.status}{f': {said}' if said else ''}."
-    kind, advice = _BY_STATUS.get(reply.status, (MinutRequestError, "The request itself has to change."))
-    if reply.status >= 500:
-        kind, advice = MinutServerError, "The fault is Minut's (see status.minut.com); try again later."
+    kind = MinutServerError if reply.status >= 500 else _BY_STATUS.get(reply.status, MinutRequestError)
     if reply.status < 200 or reply.status >= 600:
         return MinutResponseError(f"{text} That is no status a final answer can have.")
     wait = retry_after(reply.headers)
-    return kind(f"{text} {advice}", status=reply.status, code=code, retry_after=wait)
+    return kind(f"{text} {kind.remedy}", status=reply.status, code=code, retry_after=wait)
 
 
 def _host(location: str) -> str:

@@ -96,22 +96,22 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
     """
     where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
     if not isinstance(reply, Mapping):
-        text = f"{where}, not a JSON object. Is the base URL right?"
-        raise MinutResponseError(text)
+        raise _unusable(f"{where}, not a JSON object.")
     if isinstance(reply.get("error"), str):
         raise _error_in_success(reply["error"])
     value = reply.get("access_token")
     if not isinstance(value, str) or not value:
-        text = "The token endpoint's reply has no usable access_token."
-        raise MinutResponseError(text)
+        raise _unusable("The token endpoint's reply has no usable access_token.")
     if not _is_sendable(value):
-        text = "The access_token has characters that a token cannot have, or is too long."
-        raise MinutResponseError(text)
+        raise _unusable("The access_token has characters that a token cannot have, or is too long.")
     kind = reply.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
-        text = "The token_type is not Bearer, so the token cannot be used."
-        raise MinutResponseError(text)
+        raise _unusable("The token_type is not Bearer, so the token cannot be used.")
     return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
+
+
+def _unusable(text: str) -> MinutResponseError:
+    return MinutResponseError(f"{text} {MinutResponseError.remedy}")
 
 
 def _is_sendable(value: str) -> bool:
@@ -122,9 +122,8 @@ def _is_sendable(value: str) -> bool:
 def _error_in_success(code: str) -> MinutStatusError:
     shown = code if re.fullmatch(r"[a-z_]{1,40}", code) else "unknown"
     text = f"The token endpoint answered 200 with the OAuth error {shown}."
-    if code in SERVER_ERRORS:
-        return MinutServerError(f"{text} Try again later.", status=200, code=code)
-    return MinutRequestError(text, status=200, code=code)
+    kind = MinutServerError if code in SERVER_ERRORS else MinutRequestError
+    return kind(f"{text} {kind.remedy}", status=200, code=code)
 
 
 def _lifetime(expires_in: Any) -> float:

@@ -348,6 +348,8 @@ def _doubt(call: _Call, certain: bool) -> str:
 def _problem(call: _Call, where: str, error: Exception, seconds: float) -> Exception:
     """Return what a network error is for the caller, or for another attempt."""
     reason, certain = describe(error, seconds)
-    problem = MinutConnectionError(f"{where}: {reason}.{_doubt(call, certain)}")
+    text = f"{where}: {reason}.{_doubt(call, certain)}"
     lasting = isinstance(error, requests.exceptions.SSLError) or is_about_bundle(error)
+    # What lasts names the setting that mends it.
+    problem = MinutConnectionError(text if lasting else f"{text} {MinutConnectionError.remedy}")
     return problem if lasting or not (call.repeatable or certain) else _TransientError(problem)

@@ -68,8 +68,8 @@ def redirect(what, line, location, says, **fields):
 
 FAULTS = [
     final("400 Bad Request", "MinutRequestError", "GET /homes answered 400: Because. The request itself has to change."),
-    final("403 Forbidden", "MinutPermissionError", "The account that owns the credentials may not do this."),
-    final("404 Not Found", "MinutNotFoundError", "It does not exist, or this account cannot see it."),
+    final("403 Forbidden", "MinutPermissionError", "may not do this; use one that may."),
+    final("404 Not Found", "MinutNotFoundError", "It does not exist, or this account cannot see it: check the id and the path."),
     final("405 Method Not Allowed", "MinutRequestError", "answered 405: Because"),
     final("407 Proxy Authentication Required", "MinutRequestError", "answered 407: Because"),
     final("409 Conflict", "MinutRequestError", "answered 409: Because"),

@@ -85,7 +85,7 @@ def test_answers_of_any_shape_end_in_items_or_a_typed_error(answers, limit):
     try:
         items = list(iterate(fetch, "id"))
     except MinutResponseError as error:
-        assert str(error) == "GET /homes answered without a list of homes. Is the base URL right?"
+        assert str(error) == f"GET /homes answered without a list of homes. {MinutResponseError.remedy}"
     else:
         ids = [item["id"] for item in items if isinstance(item.get("id"), str)]
         assert len(ids) == len(set(ids))

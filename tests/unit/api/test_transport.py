@@ -84,7 +84,7 @@ def test_post_is_retried_when_nothing_was_sent(clock):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     settings = ClientSettings(base_url=f"http://127.0.0.1:{port}/v8", max_attempts=3)
-    with pytest.raises(MinutConnectionError, match=r"connection refused\. Gave up after 3 attempts"):
+    with pytest.raises(MinutConnectionError, match=r"connection refused\. .*Gave up after 3 attempts"):
         get(make_transport(settings, clock=clock), method="POST")
     assert len(clock.slept) == 2
 

@@ -184,7 +184,7 @@ def test_host_that_has_no_address_is_named_as_such(clock, monkeypatch):
 
     monkeypatch.setattr("socket.getaddrinfo", unknown)
     settings = ClientSettings(base_url="https://minut.example/v8", proxies={}, max_attempts=2)
-    with pytest.raises(MinutConnectionError, match="the host name could not be resolved. Gave up after 2"):
+    with pytest.raises(MinutConnectionError, match="the host name could not be resolved. .*Gave up after 2"):
         get(make_transport(settings, clock=clock), method="POST")
 
 
@@ -194,7 +194,7 @@ def test_no_connection_in_time_is_repeated_also_for_a_post(clock, monkeypatch):
 
     monkeypatch.setattr("urllib3.util.connection.create_connection", silent)
     settings = ClientSettings(base_url="http://127.0.0.1:9/v8", max_attempts=2)
-    with pytest.raises(MinutConnectionError, match="no connection within 5 s. Gave up after 2 attempts"):
+    with pytest.raises(MinutConnectionError, match="no connection within 5 s. .*Gave up after 2 attempts"):
         get(make_transport(settings, clock=clock), method="POST")
 
 
