@@ -69,7 +69,8 @@ def parse_json(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> Any
     # Raised out here, so that no JSONDecodeError hangs on it: that holds the document, perhaps a token.
     size = f"{len(reply.body)} bytes of {reply.kind}"
     text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
-    raise MinutResponseError(f"{text} {MinutResponseError.remedy}")
+    text = f"{text} {MinutResponseError.remedy}"
+    raise MinutResponseError(text)
 
 
 def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> MinutError:

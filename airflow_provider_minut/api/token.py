@@ -96,22 +96,23 @@ def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
     """
     where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
     if not isinstance(reply, Mapping):
-        raise _unusable(f"{where}, not a JSON object.")
+        text = f"{where}, not a JSON object. {MinutResponseError.remedy}"
+        raise MinutResponseError(text)
     if isinstance(reply.get("error"), str):
         raise _error_in_success(reply["error"])
     value = reply.get("access_token")
     if not isinstance(value, str) or not value:
-        raise _unusable("The token endpoint's reply has no usable access_token.")
+        text = f"The token endpoint's reply has no usable access_token. {MinutResponseError.remedy}"
+        raise MinutResponseError(text)
     if not _is_sendable(value):
-        raise _unusable("The access_token has characters that a token cannot have, or is too long.")
+        text = "The access_token has characters that a token cannot have, or is too long."
+        text = f"{text} {MinutResponseError.remedy}"
+        raise MinutResponseError(text)
     kind = reply.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
-        raise _unusable("The token_type is not Bearer, so the token cannot be used.")
+        text = f"The token_type is not Bearer, so the token cannot be used. {MinutResponseError.remedy}"
+        raise MinutResponseError(text)
     return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
-
-
-def _unusable(text: str) -> MinutResponseError:
-    return MinutResponseError(f"{text} {MinutResponseError.remedy}")
 
 
 def _is_sendable(value: str) -> bool:
