@@ -188,6 +188,7 @@ def run_tests(module: str):
     options = [
         "-x",
         "-q",
+        "-n0",
         "-p",
         "no:cacheprovider",
         "--hypothesis-profile=brief",
