@@ -19,13 +19,11 @@ with DAG(
     dag_id="minut_battery_alert",
     description="A battery is low: says which, by polling.",
     doc_md=__doc__,
-    # [start schedule]
     schedule=[watched_event("battery_low", minut_conn_id="minut_default")],
-    # [end schedule]
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     tags=["minut"],
 ):
-    # [start tell]
+
     @task
     def tell() -> list[str]:
         """Say which devices it is about; none if the run was started by hand."""
@@ -34,7 +32,5 @@ with DAG(
         for text in texts:
             log.info(text)
         return texts
-
-    # [end tell]
 
     tell()

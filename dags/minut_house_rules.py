@@ -43,7 +43,11 @@ with DAG(
     def rules() -> list[dict[str, Any]]:
         """Return for each device what it should have."""
         params = get_current_context()["params"]
-        limit = {"type": "sound_level_high_quiet_hours", "value": params["limit"]}
+        limit = {
+            "type": "sound_level_high_quiet_hours",
+            "value": params["limit"],
+            "duration_seconds": 600,
+        }
         hours = {"enabled": True, "start": params["quiet_from"], "end": params["quiet_until"]}
         with MinutHook("minut_default").get_conn() as minut:
             return [
@@ -57,17 +61,13 @@ with DAG(
         with MinutHook("minut_default").get_conn() as minut:
             return [home["home_id"] for home in minut.iter_homes()]
 
-    # [start update_device]
     MinutUpdateDeviceOperator.partial(
         task_id="update_device", dry_run=DRY_RUN, minut_conn_id="minut_default"
     ).expand_kwargs(rules())
-    # [end update_device]
 
-    # [start set_alarm]
     MinutSetAlarmOperator.partial(
         task_id="set_alarm",
         alarm_status="{{ params.alarm_status }}",
         dry_run=DRY_RUN,
         minut_conn_id="minut_default",
     ).expand(home_id=home_ids())
-    # [end set_alarm]

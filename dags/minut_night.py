@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, Param, task
 
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor
@@ -17,8 +17,9 @@ from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor
 log = logging.getLogger(__name__)
 
 NIGHT = timedelta(hours=9)
-# Seven o'clock; for a run by hand at an hour when that is yet to come, yesterday's.
-MORNING = "{{ (dag_run.run_after - macros.timedelta(hours=7)).strftime('%Y-%m-%dT07:00:00+00:00') }}"
+# For a run by hand before seven o'clock, yesterday's.
+SEVEN = "(dag_run.run_after - macros.timedelta(hours=7)).strftime('%Y-%m-%dT07:00:00Z')"
+MORNING = f"{{{{ params.morning or {SEVEN} }}}}"
 
 with DAG(
     dag_id="minut_night",
@@ -28,6 +29,11 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    params={
+        "morning": Param(
+            None, type=["null", "string"], format="date-time", description="Default: seven o'clock, in UTC"
+        )
+    },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["minut"],
 ):
@@ -38,7 +44,6 @@ with DAG(
         with MinutHook("minut_default").get_conn() as minut:
             return [device["device_id"] for device in minut.iter_devices() if not device.get("offline")]
 
-    # [start wait_for_night]
     wait_for_night = MinutHeartbeatSensor.partial(
         task_id="wait_for_night",
         after=MORNING,
@@ -46,7 +51,6 @@ with DAG(
         deferrable=True,
         minut_conn_id="minut_default",
     ).expand(device_id=device_ids())
-    # [end wait_for_night]
 
     @task
     def loudest(heard: dict[str, str], morning: str) -> str:

@@ -17,6 +17,4 @@ with DAG(
     params={"name": Param("main", type="string", description="The name it was registered under")},
     tags=["minut"],
 ):
-    # [start delete]
     MinutDeleteWebhookOperator(task_id="delete", name="{{ params.name }}", minut_conn_id="minut_default")
-    # [end delete]
