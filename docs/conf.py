@@ -26,7 +26,6 @@ exclude_patterns = ["conf.py"]
 html_theme = "furo"
 html_title = "Minut for Airflow"
 
-myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 4  # with the names that GitHub gives them
 
 autodoc_member_order = "bysource"

@@ -42,7 +42,7 @@ def _option(section: str, name: str, option: dict) -> str:
     rows = {
         "Variable": f"`{variable}`",
         "Type": option["type"],
-        "Default": f"`{option['default']}`" if option["default"] else "none",
+        "Default": f"`{option['default']}`" if option["default"] else "see above",
         "Example": f"`{option['example']}`",
         "Since": option["version_added"],
     }
