@@ -25,10 +25,17 @@ exclude_patterns = ["conf.py"]
 
 html_theme = "furo"
 html_title = "Minut for Airflow"
+html_theme_options = {"top_of_page_buttons": []}
+html_show_copyright = False
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
+
+smartquotes_action = "D"  # dashes only: who looks for the text of an error shall find it
 
 myst_heading_anchors = 4  # with the names that GitHub gives them
 
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
 autodoc_typehints_format = "short"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
