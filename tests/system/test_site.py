@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import shutil
 import subprocess
 import sys
@@ -34,6 +36,16 @@ def test_every_public_class_is_in_the_reference(site):
     found = {name for kind in ("py:class", "py:exception") for name in inventory.data[kind]}
     missing = {f"{thing.__module__}.{thing.__name__}" for thing in (*CLASSES, *ERRORS)} - found
     assert missing == set()
+
+
+def test_every_argument_is_described_where_its_class_is(site):
+    pages = "".join(path.read_text() for path in (site / "reference").glob("*.html"))
+    for thing in CLASSES:
+        own = vars(thing).get("__init__")
+        after = pages.split(f'id="{thing.__module__}.{thing.__name__}"', 1)[1]
+        described = re.findall(r"<strong>(\w+)</strong>", after.split('id="airflow_provider_minut.', 1)[0])
+        arguments = set(inspect.signature(own).parameters) - {"self", "kwargs"} if own else set()
+        assert arguments <= set(described), thing.__name__
 
 
 @pytest.fixture
