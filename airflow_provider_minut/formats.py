@@ -107,7 +107,7 @@ def check_format(name: str) -> None:
 
 
 def read_jsonl(file: IO[bytes]) -> Iterator[Row]:
-    """Yield the rows that :func:`write_jsonl` wrote, gzipped."""
+    """Yield the rows that ``write_jsonl`` wrote, gzipped."""
     with gzip.open(file) as lines:
         yield from map(json.loads, lines)
 

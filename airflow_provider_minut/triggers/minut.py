@@ -24,7 +24,7 @@ class MinutSensorTrigger(BaseTrigger):
 
     ``status`` is ``success``; ``timeout``; ``error``, if another try may help; or ``refused``, if none can.
 
-    :param condition: what to wait for: its name in :data:`~airflow_provider_minut.waiting.CONDITIONS`.
+    :param condition: what to wait for: its name in ``airflow_provider_minut.waiting.CONDITIONS``.
     :param arguments: of the condition.
     :param not_before: when to look first, ISO 8601 with a time zone.
     :param deadline: when to look last, ISO 8601 with a time zone.

@@ -89,3 +89,24 @@ def test_warehouse_has_each_row_once_after_every_run(run, tmp_path):
     assert counts[0] == counts[1]
     assert counts[0][:2] == [2, 3]
     assert min(counts[0][2:]) > 10
+
+
+def test_house_rules_say_what_they_would_change_and_change_nothing(run, fleet):
+    printed = run("minut_house_rules", "--conf", json.dumps({"limit": 60, "alarm_status": "on"}))
+    assert printed.count("would change (dry run): sound_level_high_quiet_hours.value: not set -> 60") >= 3
+    assert printed.count("would change (dry run): alarm_status: off -> on") >= 2
+    requests = fleet.stats()["requests"]
+    assert {what for what in requests if not what.startswith("GET")} == {"POST /oauth/token"}
+
+
+def test_night_is_looked_at_once_the_devices_have_reported_it(run, fleet):
+    morning = TODAY - timedelta(days=1) + timedelta(hours=7)
+    printed = run("minut_night", "--conf", json.dumps({"morning": morning.isoformat()}))
+    assert f"night before {morning:%Y-%m-%d}: at most " in printed
+    assert fleet.stats()["requests"]["GET /devices/{id}/sound_level"] == 3
+
+
+@pytest.mark.parametrize("dag_id", ["minut_battery_alert", "minut_remove_webhook"])
+def test_what_waits_for_something_runs_green_by_hand_without_it(run, fleet, dag_id):
+    run(dag_id)
+    assert fleet.stats()["requests"] == {}

@@ -1,0 +1,69 @@
+"""Every morning: how loud the night was in each device's place, once the device has reported all of it.
+
+Devices check in about once an hour, so at seven the last hour of the night is missing still. A sensor waits
+for it, in the triggerer, without asking Minut before the device's next check-in.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor
+
+log = logging.getLogger(__name__)
+
+NIGHT = timedelta(hours=9)
+# For a run by hand before seven o'clock, yesterday's.
+SEVEN = "(dag_run.run_after - macros.timedelta(hours=7)).strftime('%Y-%m-%dT07:00:00Z')"
+MORNING = f"{{{{ params.morning or {SEVEN} }}}}"
+
+with DAG(
+    dag_id="minut_night",
+    description="Every morning: how loud the night was, once the devices have reported it.",
+    doc_md=__doc__,
+    schedule="0 7 * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    params={
+        "morning": Param(
+            None, type=["null", "string"], format="date-time", description="Default: seven o'clock, in UTC"
+        )
+    },
+    default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
+    tags=["minut"],
+):
+
+    @task
+    def device_ids() -> list[str]:
+        """Return the devices that are in touch."""
+        with MinutHook("minut_default").get_conn() as minut:
+            return [device["device_id"] for device in minut.iter_devices() if not device.get("offline")]
+
+    wait_for_night = MinutHeartbeatSensor.partial(
+        task_id="wait_for_night",
+        after=MORNING,
+        timeout=timedelta(hours=3),
+        deferrable=True,
+        minut_conn_id="minut_default",
+    ).expand(device_id=device_ids())
+
+    @task
+    def loudest(heard: dict[str, str], morning: str) -> str:
+        """Say how loud it was."""
+        end = datetime.fromisoformat(morning)
+        with MinutHook("minut_default").get_conn() as minut:
+            readings = minut.iter_readings(
+                heard["device_id"], "sound_level", start_at=end - NIGHT, end_at=end
+            )
+            values = [reading["value"] for reading in readings if reading["value"] is not None]
+        most = f"at most {max(values):.0f} dB(A)" if values else "no reading"
+        text = f"Device {heard['device_id']}, night before {morning[:10]}: {most}."
+        log.info(text)
+        return text
+
+    loudest.partial(morning=MORNING).expand(heard=wait_for_night.output)
