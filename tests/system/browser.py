@@ -21,7 +21,8 @@ QUIET = [  # it would look for its maker's hosts otherwise
 @contextmanager
 def open_page(url, *, width=1280, height=800, dark=False):
     """Open a page of an Airflow whose users are all admins."""
-    chromium = shutil.which("chromium")
+    # Chrome is what GitHub's machines have; Chromium is a snap there, which root cannot start.
+    chromium = shutil.which("google-chrome") or shutil.which("chromium")
     if not chromium:
         assert not os.environ.get("CI"), "CI has to have Chromium"
         pytest.skip("Chromium is not installed (Debian: apt install chromium)")
