@@ -99,9 +99,9 @@ def press_test(page, row, outcome):
 
 def test_form_says_what_to_enter(page, shown):
     form = open_form(page)
-    shown = [label.split("\n")[0] for label in form.locator("label:visible").all_inner_texts()]
+    visible = [label.split("\n")[0] for label in form.locator("label:visible").all_inner_texts()]
     standard = ["Description", "API base URL", "Client ID", "Client secret", "Port"]
-    assert shown == ["Connection ID", "Connection Type", *standard]
+    assert visible == ["Connection ID", "Connection Type", *standard]
     assert form.get_by_label("Client secret").get_attribute("type") == "password"
     assert "Developer tools" in form.get_by_label("Client ID").get_attribute("placeholder")
     form.get_by_role("heading", name="Add Connection").click()  # out of the field that was chosen last
