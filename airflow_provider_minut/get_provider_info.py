@@ -52,12 +52,17 @@ CONN_FIELDS: dict[str, Any] = {
 # The port stays visible: without one, the Test button of Airflow 3.3.2 refuses saved connections.
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema"],
-    "relabeling": {"login": "Client ID", "password": "Client secret", "host": "API base URL"},
+    "relabeling": {
+        "login": "Client ID",
+        "password": "Client secret",
+        "host": "API base URL",
+        "port": "Port",  # Airflow 3.1 would write it small
+    },
     "placeholders": {
         "login": "from 'Developer tools' in Minut's web app",
         "password": "shown there beside the client ID",
         "host": "https://api.minut.com/v8",
-        "port": "443",
+        "port": "443 if you want to press Test; else not needed",
     },
 }
 

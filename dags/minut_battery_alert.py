@@ -2,6 +2,11 @@
 
 For an Airflow that Minut cannot reach. The triggerer asks for new events every half minute, with one poll
 for all DAGs that watch; `minut_noise_alert` is the same with a webhook, which is faster and asks less.
+
+Needs the connection `minut_default` and a triggerer. Try it without an event, with the sandbox too:
+```bash
+airflow dags test minut_battery_alert
+```
 """
 
 from __future__ import annotations

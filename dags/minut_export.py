@@ -1,6 +1,7 @@
 r"""Every hour: homes, devices, events and readings of the whole account, as files.
 
-Where to is the Airflow variable `minut_export_path`: a folder, or a bucket like `s3://aws_default@bucket/minut`.
+Needs the connection `minut_default`. Where to is the Airflow variable `minut_export_path`: a folder (default
+`/tmp/minut-export`), or a bucket like `s3://aws_default@bucket/minut`.
 There is one file a day and dataset. The files of events and readings are replaced every hour by the day so
 far, and begin two hours before it, because devices upload late: a row may be in two files, once in each.
 
@@ -8,6 +9,12 @@ A year at once, into files of its own:
 ```bash
 airflow dags trigger minut_export \\
     --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
+```
+
+Try it, with the sandbox too; this is the day so far:
+```bash
+export AIRFLOW_VAR_MINUT_EXPORT_PATH=$PWD/minut-export
+airflow dags test minut_export
 ```
 """
 
@@ -36,8 +43,20 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={
-        "start_at": Param(None, type=["null", "string"], format="date-time", description="Default: the day"),
-        "end_at": Param(None, type=["null", "string"], format="date-time", description="Default: the hour"),
+        "start_at": Param(
+            None,
+            title="From",
+            description="To read another range at once, give both. Default: the start of the day.",
+            type=["null", "string"],
+            format="date-time",
+        ),
+        "end_at": Param(
+            None,
+            title="Until",
+            description="The end of that range; not included. Default: the end of the hour.",
+            type=["null", "string"],
+            format="date-time",
+        ),
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["minut"],

@@ -2,6 +2,11 @@
 
 Nothing is changed as long as `DRY_RUN` is set: the logs of the tasks say what would be. What is so already
 is left alone. A device takes a change over when it checks in next, within about an hour.
+
+Needs the connection `minut_default`. Try it, with the sandbox too:
+```bash
+airflow dags test minut_house_rules --conf '{"limit": 60, "alarm_status": "on"}'
+```
 """
 
 from __future__ import annotations
@@ -27,13 +32,30 @@ with DAG(
     max_active_runs=1,
     params={
         "limit": Param(
-            65, type="integer", minimum=30, maximum=100, description="Loudest in quiet hours, dB(A)"
+            65,
+            title="Sound limit",
+            description="The loudest that it may be in quiet hours, in dB(A).",
+            type="integer",
+            minimum=30,
+            maximum=100,
         ),
-        "quiet_from": Param("22:00", type="string", pattern=HOUR, description="In each home's own time zone"),
+        "quiet_from": Param(
+            "22:00",
+            title="Quiet from",
+            description="In each home's own time zone.",
+            type="string",
+            pattern=HOUR,
+        ),
         "quiet_until": Param(
-            "07:00", type="string", pattern=HOUR, description="In each home's own time zone"
+            "07:00",
+            title="Quiet until",
+            description="In each home's own time zone.",
+            type="string",
+            pattern=HOUR,
         ),
-        "alarm_status": Param("off", type="string", enum=["on", "off"], description="The alarm of all homes"),
+        "alarm_status": Param(
+            "off", title="Alarm", description="The alarm of all homes.", type="string", enum=["on", "off"]
+        ),
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["minut"],

@@ -2,6 +2,11 @@
 
 Devices check in about once an hour, so at seven the last hour of the night is missing still. A sensor waits
 for it, in the triggerer, without asking Minut before the device's next check-in.
+
+Needs the connection `minut_default` and a triggerer. Try it with a night long past, with the sandbox too:
+```bash
+airflow dags test minut_night --conf '{"morning": "2026-06-01T07:00:00Z"}'
+```
 """
 
 from __future__ import annotations
@@ -31,7 +36,11 @@ with DAG(
     max_active_runs=1,
     params={
         "morning": Param(
-            None, type=["null", "string"], format="date-time", description="Default: seven o'clock, in UTC"
+            None,
+            title="Morning",
+            description="When the night was over. Default: seven o'clock, in UTC.",
+            type=["null", "string"],
+            format="date-time",
         )
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},

@@ -11,6 +11,11 @@ schedule = [watched_event("disturbance_first_notice")]
 
 Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`, like `SlackNotifier(text=TEXT)` or
 `SmtpNotifier(to="host@example.com", subject=TEXT, html_content=TEXT)`. The alert is in the task's log, too.
+
+Needs the connection `minut_default`. Try it without a noise, with the sandbox too:
+```bash
+airflow dags test minut_noise_alert --conf '{"home_id": "64aa0000000000000000b001"}'
+```
 """
 
 from __future__ import annotations
@@ -19,7 +24,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from airflow.sdk import DAG, Asset, BaseNotifier, get_current_context, task
+from airflow.sdk import DAG, Asset, BaseNotifier, Param, get_current_context, task
 
 from airflow_provider_minut.assets import triggering_events
 from airflow_provider_minut.hooks.minut import MinutHook
@@ -37,13 +42,25 @@ with DAG(
     doc_md=__doc__,
     schedule=[Asset("minut://events/disturbance_first_notice")],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    params={
+        "home_id": Param(
+            None,
+            title="Home",
+            description="By hand: id of a home to act on as if a noise began there now.",
+            type=["null", "string"],
+        )
+    },
     tags=["minut"],
 ):
 
     @task
     def read_events() -> list[dict[str, Any]]:
         """Return the events that started this run; usually one."""
-        return triggering_events(get_current_context())
+        context = get_current_context()
+        by_hand = context["params"]["home_id"]
+        if by_hand:
+            return [{"home_id": by_hand, "event_time": context["dag_run"].run_after.isoformat()}]
+        return triggering_events(context)
 
     @task(map_index_template="{{ home_name }}", on_success_callback=NOTIFIERS)
     def confirm(event: dict[str, Any]) -> str:

@@ -1,7 +1,15 @@
 """Every day: a page to look at for each home, made of what `minut_export` wrote in the week before.
 
 Sound with its limits and noise events, temperature and humidity. The pages are `reports/<home_id>/<day>.html`
-in the same folder. Needs the extra `report`.
+in the same folder. Needs the extra `report`, and no connection: only the variable `minut_export_path`, if
+`minut_export` has it.
+
+Try it, with the sandbox too:
+```bash
+export AIRFLOW_VAR_MINUT_EXPORT_PATH=$PWD/minut-export
+airflow dags test minut_export
+airflow dags test minut_noise_report
+```
 """
 
 from __future__ import annotations

@@ -1,4 +1,12 @@
-"""By hand: delete a webhook, at Minut and in Airflow. Pause `minut_webhooks` first, or it comes back."""
+"""By hand: delete a webhook, at Minut and in Airflow. Pause `minut_webhooks` first, or it comes back.
+
+Needs the connection `minut_default`. What is not there any more counts as deleted.
+
+Try it, with the sandbox too:
+```bash
+airflow dags test minut_remove_webhook
+```
+"""
 
 from __future__ import annotations
 
@@ -14,7 +22,9 @@ with DAG(
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
-    params={"name": Param("main", type="string", description="The name it was registered under")},
+    params={
+        "name": Param("main", title="Name", description="The one it was registered under.", type="string")
+    },
     tags=["minut"],
 ):
     MinutDeleteWebhookOperator(task_id="delete", name="{{ params.name }}", minut_conn_id="minut_default")

@@ -1,6 +1,12 @@
 """Ask Minut from plain Python: the same hook in TaskFlow tasks, and an operator beside them.
 
 Lists the homes of the account that owns the credentials, and reports how many devices are offline.
+Needs the connection `minut_default`.
+
+Try it, with the sandbox too:
+```bash
+airflow dags test minut_taskflow
+```
 """
 
 from __future__ import annotations
@@ -15,7 +21,12 @@ from airflow_provider_minut.operators.minut import MinutApiOperator
 
 
 @dag(
-    schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False, doc_md=__doc__, tags=["minut"]
+    description="Ask Minut from TaskFlow tasks: which homes there are, and how many devices are offline.",
+    schedule=None,
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    doc_md=__doc__,
+    tags=["minut"],
 )
 def minut_taskflow() -> None:
     """Ask from tasks and from an operator."""

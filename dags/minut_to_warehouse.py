@@ -1,12 +1,19 @@
 r"""Every day: homes, devices, events and readings of the whole account, in tables of a database.
 
-The database is the connection `minut_warehouse`. Each run reads the day before the last one again, because
-devices upload late; a row that is there already is replaced.
+Needs the connections `minut_default` and `minut_warehouse`, which is the database: any that Airflow has a
+provider for. Missing tables are created. Each run reads the day before the last one again, because devices
+upload late; a row that is there already is replaced.
 
 A year at once:
 ```bash
 airflow dags trigger minut_to_warehouse \\
     --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
+```
+
+Try it, with the sandbox too; this is the last 24 hours (`pip install apache-airflow-providers-sqlite`):
+```bash
+export AIRFLOW_CONN_MINUT_WAREHOUSE='{"conn_type": "sqlite", "host": "minut.db"}'
+airflow dags test minut_to_warehouse
 ```
 """
 
@@ -33,8 +40,20 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     params={
-        "start_at": Param(None, type=["null", "string"], format="date-time", description="Default: the day"),
-        "end_at": Param(None, type=["null", "string"], format="date-time", description="Default: the day"),
+        "start_at": Param(
+            None,
+            title="From",
+            description="To read another range at once, give both. Default: the start of the last day.",
+            type=["null", "string"],
+            format="date-time",
+        ),
+        "end_at": Param(
+            None,
+            title="Until",
+            description="The end of that range; not included. Default: the end of the last day.",
+            type=["null", "string"],
+            format="date-time",
+        ),
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
     tags=["minut"],

@@ -1,4 +1,12 @@
-"""Prove every day that the credentials for Minut still work, before other DAGs stumble over them."""
+"""Prove every day that the credentials for Minut still work, before other DAGs stumble over them.
+
+Needs the connection `minut_default`. Bad credentials fail the task at once, and its log says what to correct.
+
+Try it, with the sandbox too:
+```bash
+airflow dags test minut_validate_credentials
+```
+"""
 
 from __future__ import annotations
 
@@ -18,7 +26,7 @@ with DAG(
     max_active_runs=1,
     tags=["minut"],
 ):
-    # Bad credentials fail at once and say what to do; only what may pass by itself is retried.
+    # Bad credentials are not retried, only what may pass by itself.
     MinutValidateCredentialsOperator(
         task_id="validate_credentials",
         minut_conn_id="minut_default",

@@ -3,7 +3,13 @@
 The run starts when an event arrives, as in `minut_noise_alert`, and waits in the triggerer: it needs no
 worker meanwhile. Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`.
 
-To see it without an event, trigger it by hand with the id of a home.
+Needs the connection `minut_default`, and a triggerer. Try it without a noise, with the sandbox too:
+```bash
+airflow dags test minut_wait_for_quiet --conf '{"home_id": "64aa0000000000000000b001"}'
+```
+
+It asks every minute. In the sandbox it becomes quiet with, in another terminal,
+`minut-sandbox emit noise_quieted --home 64aa0000000000000000b001`.
 """
 
 from __future__ import annotations
@@ -29,7 +35,10 @@ with DAG(
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     params={
         "home_id": Param(
-            None, type=["null", "string"], description="By hand: the home to wait for, from now on"
+            None,
+            title="Home",
+            description="By hand: id of the home to wait for, from now on.",
+            type=["null", "string"],
         )
     },
     tags=["minut"],

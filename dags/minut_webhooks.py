@@ -1,13 +1,20 @@
 """Keep Minut's webhook registered as it is declared here, and bring in the events that it missed.
 
-Needs two things:
+Needs three things:
 
+- The connection `minut_default`.
 - Minut must reach `/minut/webhooks/` of the API server from outside; nothing else of it has to be open.
 - The Airflow variable `minut_webhook_url` holds the address there, like
   `https://airflow.example.com/minut/webhooks/main`.
 
 If `EVENTS` changes, the webhook is replaced at the next run. Its secret is in a variable that Airflow
 encrypts and masks.
+
+Try it with the sandbox, which reaches this machine's own addresses, while `airflow standalone` runs:
+```bash
+export AIRFLOW_VAR_MINUT_WEBHOOK_URL=http://localhost:8080/minut/webhooks/main
+airflow dags test minut_webhooks
+```
 """
 
 from __future__ import annotations

@@ -7,17 +7,18 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import psycopg2
 import pytest
+import requests
 
 from airflow_provider_minut.sandbox.running import Sandbox
 from tests.conftest import ROOT
-from tests.servers import PostgresServer
+from tests.servers import PostgresServer, free_port
 from tests.system import components
 
 # The newest Airflow with the pins of this repository, and the oldest with what it was released with.
@@ -91,6 +92,25 @@ def installed(request, wheel, tmp_path_factory):
     migrated = installation.airflow("db", "migrate")
     assert migrated.returncode == 0, migrated.stdout
     return installation
+
+
+@pytest.fixture(scope="session")
+def origin(installed, tmp_path_factory):
+    """The address of a running API server; whoever comes is an admin."""
+    port = free_port()
+    running = components.Components(installed, tmp_path_factory.mktemp("server"))
+    everybody = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
+    running.start("api-server", AIRFLOW__API__PORT=str(port), **everybody)
+    address = f"http://127.0.0.1:{port}"
+
+    def is_up():
+        with suppress(requests.RequestException):
+            return requests.get(f"{address}/api/v2/version", timeout=5).ok
+        return False
+
+    components.wait_for(is_up, 120, lambda: running.log("api-server"))
+    yield address
+    running.stop()
 
 
 @pytest.fixture(scope="session")

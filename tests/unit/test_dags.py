@@ -1,7 +1,8 @@
-"""The example DAGs as a run finds them whose interval Airflow did not work out."""
+"""The example DAGs: what their pages say, and what a run finds whose interval Airflow did not work out."""
 
 from __future__ import annotations
 
+import re
 import runpy
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -11,6 +12,12 @@ from airflow.sdk.execution_time.context import MacrosAccessor, VariableAccessor
 
 from tests.conftest import ROOT
 
+try:
+    from airflow.dag_processing.dagbag import DagBag
+except ImportError:
+    from airflow.models.dagbag import DagBag
+
+EXAMPLES = sorted(path.stem for path in (ROOT / "dags").glob("*.py"))
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HALF_PAST = NOON + timedelta(minutes=30)
 
@@ -34,6 +41,36 @@ def rendered(monkeypatch):
         return task
 
     return render
+
+
+@pytest.fixture(scope="module")
+def bag():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__CORE__LOAD_EXAMPLES", "False")
+        return DagBag(str(ROOT / "dags"))
+
+
+def test_each_file_has_the_dag_of_its_name(bag):
+    assert bag.import_errors == {}
+    assert sorted(bag.dags) == EXAMPLES
+
+
+@pytest.mark.parametrize("dag_id", EXAMPLES)
+def test_page_says_what_it_does_what_it_needs_and_how_to_try_it(bag, dag_id):
+    dag = bag.dags[dag_id]
+    assert dag.description
+    assert re.search(r"\bneeds\b", dag.doc_md, re.IGNORECASE)
+    assert f"airflow dags test {dag_id}" in dag.doc_md  # a slow test runs what stands there
+    assert "minut" in dag.tags
+
+
+@pytest.mark.parametrize("dag_id", EXAMPLES)
+def test_each_param_is_explained_where_it_is_entered(bag, dag_id):
+    params = bag.dags[dag_id].params
+    for name in params:
+        param = params.get_param(name)
+        assert param.description, name
+        assert {"title", "type"} <= set(param.schema), name
 
 
 def test_export_by_hand_is_the_day_so_far(rendered):
