@@ -62,7 +62,7 @@ def _token(status: ClientStatus) -> str:
 def _budget(status: ClientStatus) -> str:
     budget = status.budget
     text = f"{budget.last_second} of {budget.per_second} used this second, "
-    text += f"{budget.last_minute} of {budget.per_minute} this minute"
+    text += f"{budget.last_minute} of {budget.per_minute} this minute, {budget.last_hour} this hour"
     if budget.waiting:
         text += f"; {budget.waiting} requests wait for their turn"
     if budget.paused:

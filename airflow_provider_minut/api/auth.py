@@ -174,6 +174,7 @@ class TokenProvider:
         self._futile = ("", 0.0)
         self._renewer: threading.Thread | None = None
         self._quiet_until = 0.0
+        self.requests_sent = 0
         on_secret(credentials.basic)
 
     def get(self, *, max_age: float | None = None) -> Token:
@@ -281,6 +282,7 @@ class TokenProvider:
 
     def _request_token(self, deadline: float, max_attempts: int | None, *, share: bool) -> Token:
         before = self._clock.time(), self._clock.monotonic()
+        self.requests_sent += 1
         try:
             reply = self._transport.request(
                 "POST",

@@ -32,6 +32,7 @@ class BudgetStatus:
     :param per_minute: requests allowed in a minute.
     :param last_second: requests sent in the last second.
     :param last_minute: requests sent in the last minute.
+    :param last_hour: requests of this minute and the 59 before it, also those that wait in this minute.
     :param waiting: requests that have a slot in the future.
     :param paused: seconds for which nobody may send, 0 without a pause.
     """
@@ -40,6 +41,7 @@ class BudgetStatus:
     per_minute: int
     last_second: int
     last_minute: int
+    last_hour: int
     waiting: int
     paused: float
 
@@ -66,7 +68,7 @@ class Budget:
         clock: Clock,
     ) -> None:
         self._state = state
-        self._name = hashlib.sha256(f"minut|1|budget|{base_url}|{client_id}".encode()).hexdigest()[:40]
+        self._name = hashlib.sha256(f"minut|2|budget|{base_url}|{client_id}".encode()).hexdigest()[:40]
         self._rates = Rate(per_second, SECOND), Rate(per_minute, MINUTE)
         self._clock = clock
 
@@ -96,6 +98,7 @@ class Budget:
             per_minute=self._rates[1].limit,
             last_second=sum(-1 < ahead <= 0 for ahead in slots.ahead),
             last_minute=sum(-60 < ahead <= 0 for ahead in slots.ahead),
+            last_hour=slots.last_hour,
             waiting=sum(ahead > 0 for ahead in slots.ahead),
             paused=max(slots.paused, 0.0),
         )

@@ -17,6 +17,7 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
 from airflow_provider_minut.api.token import TokenState
 from airflow_provider_minut.api.transport import Transport
+from airflow_provider_minut.api.vault import Vault
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
 PROOF_MAX_AGE = 60.0
@@ -63,7 +64,7 @@ class MinutClient(Endpoints, History):
     ) -> None:
         settings = settings or ClientSettings()
         super().__init__(settings)
-        self._clock, self._state = clock, state
+        self._clock, self._state, self._credentials = clock, state, credentials
         self._budget = Budget(
             state,
             settings.base_url,
@@ -121,6 +122,19 @@ class MinutClient(Endpoints, History):
     def requests_sent(self) -> int:
         """How many requests this client has sent, repeated ones too; token requests do not count."""
         return self._transport.requests_sent
+
+    @property
+    def token_requests_sent(self) -> int:
+        """How often this client has asked for a token."""
+        return self._tokens.requests_sent
+
+    def vault(self, purpose: str) -> Vault:
+        """Return a place in the shared state for something that only these credentials open.
+
+        :param purpose: tells it from other such places.
+        """
+        base_url = f"{purpose} of {self.settings.base_url}"
+        return Vault(self._state, base_url, self._credentials.client_id, self._credentials.client_secret)
 
     def status(self) -> ClientStatus:
         """Return what is shared for this client now. This asks Minut nothing."""

@@ -31,8 +31,8 @@ LEASE = 3.0
 LOCK_POLL_INTERVAL = 0.05
 
 # Redis' own clock, so that the clocks of the workers do not matter. KEYS: the log (a list of slots,
-# oldest first), and the pause (which expires). ARGV: within, horizon, then count and window of each
-# rate; all in microseconds. The same algorithm as UpdatedSlots.take_slot.
+# oldest first), the pause (which expires), and how many slots each minute has. ARGV: within, horizon,
+# then count and window of each rate; all in microseconds. The same algorithm as UpdatedSlots.take_slot.
 TAKE_SLOT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -54,6 +54,12 @@ if slot - now <= tonumber(ARGV[1]) then
   redis.call('RPUSH', KEYS[1], string.format('%.0f', slot))
   redis.call('LTRIM', KEYS[1], -most, -1)
   redis.call('PEXPIRE', KEYS[1], math.ceil((slot - now + longest) / 1000))
+  if redis.call('HINCRBY', KEYS[3], math.floor(slot / 60000000), 1) == 1 then
+    for _, minute in ipairs(redis.call('HKEYS', KEYS[3])) do
+      if tonumber(minute) < now / 60000000 - 60 then redis.call('HDEL', KEYS[3], minute) end
+    end
+    redis.call('PEXPIRE', KEYS[3], math.ceil((slot - now) / 1000) + 3600000)
+  end
 end
 return slot - now
 """
@@ -124,13 +130,13 @@ class RedisState:
             numbers += [rate.limit / MICROSECONDS, rate.window]
         arguments = [int(number * MICROSECONDS) for number in numbers]
         return self._try(
-            lambda: int(self._take_slot(keys=_log_and_pause(name), args=arguments)) / MICROSECONDS,
+            lambda: int(self._take_slot(keys=_keys(name), args=arguments)) / MICROSECONDS,
             lambda: self._fallback.take_slot(name, rates, now=now, within=within),
         )
 
     def pause(self, name: str, seconds: float, *, now: float) -> None:
         """Let nobody send for so long."""
-        key = _log_and_pause(name)[1]
+        key = _keys(name)[1]
 
         def extend() -> None:
             if self._redis.pttl(key) < seconds * 1000:
@@ -142,14 +148,19 @@ class RedisState:
         """Return what is in the log."""
 
         def look() -> Slots:
-            log_key, pause_key = _log_and_pause(name)
+            log_key, pause_key, counts_key = _keys(name)
             pipeline = self._redis.pipeline()
             pipeline.time()
             pipeline.pttl(pause_key)
             pipeline.lrange(log_key, 0, -1)
-            (whole, part), pause, slots = pipeline.execute()
-            at = whole * MICROSECONDS + part
-            return Slots(pause / 1000, tuple((int(slot) - at) / MICROSECONDS for slot in slots))
+            pipeline.hgetall(counts_key)
+            (whole, part), pause, slots, counts = pipeline.execute()
+            at, this = whole * MICROSECONDS + part, whole // 60
+            return Slots(
+                pause / 1000,
+                tuple((int(slot) - at) / MICROSECONDS for slot in slots),
+                sum(int(count) for minute, count in counts.items() if this - 60 < int(minute) <= this),
+            )
 
         return self._try(look, lambda: self._fallback.slots(name, now=now))
 
@@ -169,9 +180,11 @@ class RedisState:
         self._warned = True
 
 
-def _log_and_pause(name: str) -> tuple[str, str]:
-    # The braces keep both on one node of a Redis cluster, as a script demands.
-    return f"{PREFIX}{{{name}}}:slots", f"{PREFIX}{{{name}}}:pause"
+def _keys(name: str) -> tuple[str, str, str]:
+    """Return those of the log, the pause and the counts."""
+    # The braces keep them on one node of a Redis cluster, as a script demands.
+    prefix = f"{PREFIX}{{{name}}}:"
+    return prefix + "slots", prefix + "pause", prefix + "counts"
 
 
 @contextmanager

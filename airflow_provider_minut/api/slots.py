@@ -14,10 +14,15 @@ from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-# Times are whole microseconds since the epoch; the first number of a stored log is when a pause ends.
+# Times are whole microseconds since the epoch.
 MICROSECONDS = 1_000_000
+MINUTE = 60 * MICROSECONDS
 # Seconds. Slots further ahead than this were taken on a clock that has since been set back.
 HORIZON = 2_400.0
+# Minutes whose requests are counted: the last hour, whose end may be as far ahead as a slot.
+COUNTED = 60 + int(HORIZON // 60) + 1
+# What comes before the slots in a stored log: when a pause ends, and the counts.
+_HEAD = 1 + COUNTED
 
 
 class Rate(NamedTuple):
@@ -33,10 +38,12 @@ class Slots:
 
     :param paused: seconds for which nobody may send, 0 or less if there is no pause.
     :param ahead: for each slot, oldest first, the seconds until it; negative if it has passed.
+    :param last_hour: how many slots were in this minute and the 59 before it.
     """
 
     paused: float
     ahead: tuple[float, ...]
+    last_hour: int
 
 
 class UpdatedSlots:
@@ -57,8 +64,9 @@ class UpdatedSlots:
         def change(stored: bytes) -> bytes:
             nonlocal microseconds
             at = int(now * MICROSECONDS)
-            pause_until, slots = _load(stored, at)
-            slot = max(at, pause_until, *slots[-1:])
+            pause_until, counts, slots = _load(stored, at)
+            last = slots[-1] if slots else 0
+            slot = max(at, pause_until, last)
             for limit, window in rates:
                 if len(slots) >= limit:
                     slot = max(slot, slots[-limit] + int(window * MICROSECONDS))
@@ -66,7 +74,8 @@ class UpdatedSlots:
             if microseconds > within * MICROSECONDS:
                 return stored
             slots.append(slot)
-            return _dump(pause_until, slots[-max(rate.limit for rate in rates) :])
+            _count(counts, last // MINUTE, slot // MINUTE)
+            return _dump(pause_until, counts, slots[-max(rate.limit for rate in rates) :])
 
         self.update(name, change)
         return microseconds / MICROSECONDS
@@ -76,32 +85,48 @@ class UpdatedSlots:
 
         def change(stored: bytes) -> bytes:
             at = int(now * MICROSECONDS)
-            pause_until, slots = _load(stored, at)
-            return _dump(max(pause_until, at + int(seconds * MICROSECONDS)), slots)
+            pause_until, counts, slots = _load(stored, at)
+            return _dump(max(pause_until, at + int(seconds * MICROSECONDS)), counts, slots)
 
         self.update(name, change)
 
     def slots(self, name: str, *, now: float) -> Slots:
         """Return what is in the log."""
         at = int(now * MICROSECONDS)
-        pause_until, slots = _load(self.read(name) or b"", at)
-        return Slots((pause_until - at) / MICROSECONDS, tuple((slot - at) / MICROSECONDS for slot in slots))
+        pause_until, counts, slots = _load(self.read(name) or b"", at)
+        this = at // MINUTE
+        newest = min(this, slots[-1] // MINUTE) if slots else 0
+        return Slots(
+            (pause_until - at) / MICROSECONDS,
+            tuple((slot - at) / MICROSECONDS for slot in slots),
+            sum(counts[minute % COUNTED] for minute in range(this - 59, newest + 1)),
+        )
 
 
-def _load(stored: bytes, now: int) -> tuple[int, array[int]]:
-    """Return when a pause ends, and the slots, oldest first; nothing if they make no sense."""
+def _count(counts: array[int], last: int, minute: int) -> None:
+    """Count a request in its minute; those since the last one that had any had none.
+
+    A minute's place is taken again after :data:`COUNTED` minutes.
+    """
+    for empty in range(max(last, minute - COUNTED) + 1, minute + 1):
+        counts[empty % COUNTED] = 0
+    counts[minute % COUNTED] += 1
+
+
+def _load(stored: bytes, now: int) -> tuple[int, array[int], array[int]]:
+    """Return when a pause ends, the counts, and the slots, oldest first; nothing if they make no sense."""
     numbers = array("q")
-    if stored and len(stored) % numbers.itemsize == 0:
+    if len(stored) >= _HEAD * numbers.itemsize and len(stored) % numbers.itemsize == 0:
         numbers.frombytes(stored)
         end = now + int(HORIZON * MICROSECONDS)
-        slots = numbers[1:]
+        slots = numbers[_HEAD:]
         in_order = all(map(int.__le__, slots, slots[1:]))
         if in_order and max(numbers) <= end and min(numbers) >= 0:
-            return numbers[0], slots
+            return numbers[0], numbers[1:_HEAD], slots
     if stored:
         log.debug("The shared request budget cannot be read; it starts anew.")
-    return 0, array("q")
+    return 0, array("q", [0] * COUNTED), array("q")
 
 
-def _dump(pause_until: int, slots: array[int]) -> bytes:
-    return array("q", [pause_until]).tobytes() + slots.tobytes()
+def _dump(pause_until: int, counts: array[int], slots: array[int]) -> bytes:
+    return array("q", [pause_until]).tobytes() + counts.tobytes() + slots.tobytes()

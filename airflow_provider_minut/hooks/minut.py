@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import User
+    from airflow_provider_minut.api.shared_state import SharedState
 
 # The Test button blocks a thread of the API server, and minut-status a person: ask once, not for long.
 TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
@@ -110,11 +111,9 @@ class MinutHook(BaseHook):
         return True, f"Minut knows the credentials: they belong to {who_is(user)}."
 
     def _build_client(self, connection: Connection, overrides: dict[str, Any] | None = None) -> MinutClient:
-        from airflow.providers.common.compat.sdk import conf
         from airflow.sdk.log import mask_secret
 
         from airflow_provider_minut.api.client import MinutClient
-        from airflow_provider_minut.api.shared_state import open_shared_state
         from airflow_provider_minut.connection import read_connection
 
         credentials, settings = read_connection(
@@ -129,8 +128,7 @@ class MinutHook(BaseHook):
         )
         for url in (settings.proxies or {}).values():
             mask_secret(url)
-        state = open_shared_state(conf.get("minut", "shared_state", fallback=None) or "file")
-        return MinutClient(credentials, settings, state=state, on_secret=mask_secret)
+        return MinutClient(credentials, settings, state=shared_state(), on_secret=mask_secret)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -158,6 +156,18 @@ class MinutHook(BaseHook):
             return kind(**options, widget=BS3TextFieldWidget(), validators=[Optional()])
 
         return {name: widget(field) for name, field in CONN_FIELDS.items()}
+
+
+def shared_state() -> SharedState:
+    """Return what the option ``[minut] shared_state`` says.
+
+    :raises MinutConfigurationError: if it cannot be used.
+    """
+    from airflow.providers.common.compat.sdk import conf
+
+    from airflow_provider_minut.api.shared_state import open_shared_state
+
+    return open_shared_state(conf.get("minut", "shared_state", fallback=None) or "file")
 
 
 def who_is(user: User) -> str:

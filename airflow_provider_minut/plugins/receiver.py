@@ -15,6 +15,7 @@ from fastapi import FastAPI, Request, Response
 
 from airflow_provider_minut.events import EventPayload
 from airflow_provider_minut.plugins.delivery import ForeignDeliveryError, read_delivery
+from airflow_provider_minut.plugins.journal import Journal
 from airflow_provider_minut.plugins.recorder import OLDEST, EventRecorder
 from airflow_provider_minut.plugins.registry import WebhookRegistry
 from airflow_provider_minut.webhooks import RegisteredWebhook
@@ -24,6 +25,12 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 64 * 1024
 LONGEST = 10.0  # seconds that a body may take to arrive
 MOST_FAILURES = 60  # a minute; beyond, failures are answered 429
+
+# What is told of a delivery that was not refused for its own sake.
+RECORDED = "recorded"
+NOT_NEW = "left out: recorded before, or no DAG waits for it"
+TOO_OLD = f"left out: older than {OLDEST.days} days"
+NO_DATABASE = "the database could not be used; Minut sends it again"
 
 # An unknown name costs as much as a wrong signature.
 _NOBODY = RegisteredWebhook(hook_id="-", url="-", events=(), hook_secret=secrets.token_hex(20))
@@ -71,12 +78,18 @@ STATUSES = {Refusal.TOO_SLOW: 408, Refusal.TOO_LARGE: 413, Refusal.NO_EVENT: 400
 
 
 class _RefusedError(Exception):
-    """A delivery that is not taken. Nothing of its body is in here."""
+    """A delivery that is not taken. Nothing of its body is in here.
 
-    def __init__(self, refusal: Refusal, detail: str = "") -> None:
-        super().__init__(refusal, detail)
+    :param name: of the webhook, once it is certain that there is one.
+    :param problem: what is wrong with the event.
+    """
+
+    def __init__(self, refusal: Refusal, name: str = "", problem: str = "") -> None:
+        super().__init__(refusal, name, problem)
         self.status = STATUSES.get(refusal, 401)
-        self.reason = f"{refusal.name.lower().replace('_', ' ')}{detail and ' '}{detail}"
+        kind, problem = refusal.name.lower().replace("_", " "), problem and f": {problem}"
+        self.reason = f"{kind}{name and ' '}{name}{problem}"
+        self.why = f"{kind}{problem}"
 
 
 class Receiver:
@@ -84,12 +97,17 @@ class Receiver:
 
     :param registry: of the webhooks; of this Airflow's variables by default.
     :param recorder: of the events; into this Airflow's database by default.
+    :param journal: of what became of them; in this Airflow's shared state by default.
     """
 
     def __init__(
-        self, registry: WebhookRegistry | None = None, recorder: EventRecorder | None = None
+        self,
+        registry: WebhookRegistry | None = None,
+        recorder: EventRecorder | None = None,
+        journal: Journal | None = None,
     ) -> None:
-        self._registry = registry or WebhookRegistry()
+        self.registry = registry or WebhookRegistry()
+        self.journal = journal or Journal()
         self._recorder = recorder or EventRecorder()
         self._failures = Failures()
 
@@ -100,24 +118,33 @@ class Receiver:
         400, 408, 413: no event. 429: too many were refused. 503: to be sent again. 404: no webhook is
         registered at all.
         """
+        webhook = None
         try:
-            webhook, any_registered = await self._registry.get(name)
+            webhook, any_registered = await self.registry.get(name)
             if not any_registered:
                 return Response(status_code=404)
-            is_new = await self._record(name, await _genuine_event(name, webhook, request))
+            event = await _genuine_event(name, webhook, request)
+            what, status = await self._record(name, event)
         except _RefusedError as refused:
             too_many = self._failures.add(refused.reason)
+            if webhook:
+                self.journal.refused(webhook, refused.why)
             return Response(status_code=429 if too_many else refused.status)
         except Exception:
             log.exception("The database could not be used; Minut has to send this delivery again.")
+            if webhook:
+                self.journal.refused(webhook, NO_DATABASE)
             return Response(status_code=503)
-        return Response(status_code=201 if is_new else 204)
+        if webhook:
+            self.journal.taken(webhook, event, what)
+        return Response(status_code=status)
 
-    async def _record(self, name: str, event: EventPayload) -> bool:
+    async def _record(self, name: str, event: EventPayload) -> tuple[str, int]:
+        """Return what became of an event, and the status that says so."""
         if datetime.fromisoformat(event["event_time"]) < datetime.now(UTC) - OLDEST:
             log.info("An event of webhook %s is older than %d days and is left out.", name, OLDEST.days)
-            return False
-        return await self._recorder.record(event)
+            return TOO_OLD, 204
+        return (RECORDED, 201) if await self._recorder.record(event) else (NOT_NEW, 204)
 
 
 def create_app(receiver: Receiver | None = None) -> FastAPI:
@@ -152,7 +179,7 @@ async def _genuine_event(name: str, webhook: RegisteredWebhook | None, request: 
     except ForeignDeliveryError:
         raise _RefusedError(Refusal.FOREIGN_ECHO, name) from None
     except ValueError as error:
-        raise _RefusedError(Refusal.NO_EVENT, f"{name}: {error}") from None
+        raise _RefusedError(Refusal.NO_EVENT, name, str(error)) from None
 
 
 async def _body(request: Request) -> bytes | None:

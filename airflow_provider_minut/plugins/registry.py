@@ -40,12 +40,23 @@ class WebhookRegistry:
         :raises Exception: the database could not be asked.
         """
         async with self._lock:
-            now = self._clock()
-            age = float("inf") if self._read_at is None else now - self._read_at
-            if age >= KEPT or (name not in self._webhooks and age >= LEAST):
-                self._use(await asyncio.to_thread(self._read))
-                self._read_at = now
+            await self._look(KEPT if name in self._webhooks else LEAST)
         return self._webhooks.get(name), bool(self._webhooks)
+
+    async def all(self) -> Mapping[str, RegisteredWebhook]:
+        """Return all webhooks by their name.
+
+        :raises Exception: the database could not be asked.
+        """
+        async with self._lock:
+            await self._look(KEPT)
+        return self._webhooks
+
+    async def _look(self, kept: float) -> None:
+        now = self._clock()
+        if self._read_at is None or now - self._read_at >= kept:
+            self._use(await asyncio.to_thread(self._read))
+            self._read_at = now
 
     def _use(self, texts: Mapping[str, str]) -> None:
         if texts == self._texts:

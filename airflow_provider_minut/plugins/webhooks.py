@@ -1,4 +1,4 @@
-"""The plugin that lets Airflow's API server receive Minut's webhooks. Every component imports it."""
+"""The plugin of Airflow's API server: receives Minut's webhooks, shows a page. Every component imports it."""
 
 from __future__ import annotations
 
@@ -10,27 +10,40 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class _Receiver:
-    """The receiver as an ASGI application, built at the first request: only the API server needs it."""
+class _App:
+    """Receiver and page as an ASGI application, built at the first request: only the API server needs it."""
 
     def __init__(self) -> None:
         self._app: ASGIApp | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is None:
-            from airflow_provider_minut.plugins.receiver import create_app
+            from airflow_provider_minut.plugins.page import Page
+            from airflow_provider_minut.plugins.receiver import Receiver, create_app
 
-            self._app = create_app()
+            receiver = Receiver()
+            app = create_app(receiver)
+            Page(receiver.registry, receiver.journal).add_to(app)
+            self._app = app
         await self._app(scope, receive, send)
 
 
 class MinutWebhooksPlugin(AirflowPlugin):
-    """``POST /minut/webhooks/{name}`` of the API server, for webhooks that are registered.
+    """``POST /minut/webhooks/{name}`` of the API server, and the page *Minut* in its UI.
 
-    .. seealso:: ``docs/webhooks.md``
+    .. seealso:: ``docs/webhooks.md`` and ``docs/page.md``
     """
 
     name = "minut_webhooks"
     fastapi_apps: list[Any] = [  # noqa: RUF012  # as Airflow declares it
-        {"app": _Receiver(), "url_prefix": "/minut", "name": "Minut webhooks"}
+        {"app": _App(), "url_prefix": "/minut", "name": "Minut webhooks"}
+    ]
+    external_views: list[Any] = [  # noqa: RUF012
+        {
+            "name": "Minut",
+            "href": "minut/status",  # below whatever path the UI has
+            "url_route": "minut",
+            "destination": "nav",
+            "category": "browse",
+        }
     ]

@@ -127,6 +127,19 @@ def test_damaged_and_future_logs_start_anew(redis_server, state):
         assert len(state.slots("log", now=0).ahead) == 1
 
 
+def test_hour_is_counted_by_the_minute_and_forgotten(redis_server, state):
+    this = int(time.time()) // 60
+    counts = "minut:{log}:counts"
+    redis_server.admin.hset(counts, mapping={this - 61: 5, this - 58: 3, this + 30: 2})
+    for _ in range(4):
+        assert state.take_slot("log", RATES, now=0, within=1) == 0
+    assert state.slots("log", now=0).last_hour == 7
+    assert str(this - 61).encode() not in redis_server.admin.hkeys(counts)
+    assert 3_500_000 < redis_server.admin.pttl(counts) <= 3_601_000
+    state.take_slot("log", RATES, now=0, within=-1)
+    assert state.slots("log", now=0).last_hour == 7
+
+
 def test_lock_excludes_threads_and_is_kept_beyond_its_lease(redis_server, state, monkeypatch):
     monkeypatch.setattr(redis_state, "LEASE", 0.4)
     other = RedisState(redis_server.url, fallback=MemoryState())

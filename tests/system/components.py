@@ -15,6 +15,7 @@ from tests.servers import free_port
 
 COMMANDS = {
     "api-server": ["api-server", "--host", "127.0.0.1", "--workers", "1"],
+    "api-servers": ["api-server", "--host", "127.0.0.1", "--workers", "2"],
     "dag-processor": ["dag-processor"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "triggerer": ["triggerer", "--skip-serve-logs"],

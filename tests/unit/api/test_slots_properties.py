@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_minut.api.shared_state import MemoryState
-from airflow_provider_minut.api.slots import HORIZON, MICROSECONDS, Rate
+from airflow_provider_minut.api.slots import COUNTED, HORIZON, MICROSECONDS, Rate
 from tests.conftest import FakeClock
 
 SECOND, MINUTE = 1.25, 60.25
@@ -46,7 +46,34 @@ def test_no_window_has_more_than_the_limit_of_whoever_reserved_last(limits, step
             assert len(granted) - bisect_left(granted, slot - window * MICROSECONDS) <= limit
 
 
-@given(st.binary(max_size=80) | st.lists(st.integers(-1, 2**62), max_size=6).map(lambda numbers: b"".join(n.to_bytes(8, "little", signed=True) for n in numbers)))  # fmt: skip
+long_ticks = st.sampled_from([0, 0, 1, 30_000_000, 60_000_000, 600_000_000, 3_540_000_000, 10_000_000_000])
+
+
+@given(st.lists(st.tuples(long_ticks, st.sampled_from([0.0, 100.0, 2_400.0])), max_size=80))
+def test_hour_is_what_was_granted_in_its_minutes(steps):
+    state, now, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS, []
+    for tick, within in steps:
+        now += tick
+        wait = state.take_slot("log", [Rate(2, 61.0)], now=now / MICROSECONDS, within=within)
+        if wait <= within:
+            granted.append((now + round(wait * MICROSECONDS)) // (60 * MICROSECONDS))
+        this = now // (60 * MICROSECONDS)
+        expected = sum(this - 60 < minute <= this for minute in granted)
+        assert state.slots("log", now=now / MICROSECONDS).last_hour == expected
+
+
+def packed(numbers):
+    return b"".join(n.to_bytes(8, "little", signed=True) for n in numbers)
+
+
+numbers = st.lists(st.integers(-1, 2**62), max_size=6)
+logs = st.tuples(st.integers(-1, 2**62), st.integers(-1, 2**62), numbers)
+
+
+@given(
+    st.binary(max_size=80) | numbers.map(packed)
+    | logs.map(lambda log: packed([log[0], *[log[1]] * COUNTED, *log[2]]))
+)  # fmt: skip
 def test_whatever_lies_in_the_log_the_next_slot_is_not_beyond_the_horizon(stored):
     state, now = MemoryState(), FakeClock().now
     state.write("log", stored, lifetime=60)

@@ -20,7 +20,7 @@ import uvicorn
 from airflow_provider_minut.plugins import receiver as receiver_module
 from airflow_provider_minut.plugins.receiver import MOST_BYTES, MOST_FAILURES, Failures, Receiver, create_app
 from airflow_provider_minut.plugins.registry import WebhookRegistry
-from tests.deliveries import Sender, an_event, delivery, registered, request_bytes
+from tests.deliveries import NOISE, Sender, an_event, delivery, registered, request_bytes
 
 PATH = "/webhooks/main"
 WEBHOOK = registered(echoed="come-back")
@@ -57,6 +57,24 @@ def recorder():
     return Recorder()
 
 
+class Notes:
+    """A journal that writes nothing."""
+
+    def __init__(self):
+        self.all = []
+
+    def taken(self, webhook, event, what):
+        self.all.append((webhook, event["event_type"], what))
+
+    def refused(self, webhook, why):
+        self.all.append((webhook, None, why))
+
+
+@pytest.fixture
+def notes():
+    return Notes()
+
+
 @pytest.fixture
 def texts():
     return {"main": WEBHOOK.to_json()}
@@ -75,9 +93,9 @@ def server():
 
 
 @pytest.fixture
-def sender(server, recorder, texts):
+def sender(server, recorder, texts, notes):
     apps, port = server
-    apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder)))
+    apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder, notes)))
     return Sender(port, connections=1)
 
 
@@ -200,7 +218,7 @@ def test_what_cannot_be_recorded_is_to_be_sent_again(sender, recorder):
 
 def test_off_until_a_webhook_is_registered(recorder):
     request = request_bytes(PATH, *delivery(WEBHOOK, an_event()))
-    with serving(create_app(Receiver(WebhookRegistry(dict), recorder))) as port:
+    with serving(create_app(Receiver(WebhookRegistry(dict), recorder, Notes()))) as port:
         assert Sender(port).send([request]) == [404]
 
 
@@ -208,7 +226,7 @@ def test_variables_that_cannot_be_read_are_503(recorder):
     def read():
         raise OSError
 
-    with serving(create_app(Receiver(WebhookRegistry(read), recorder))) as port:
+    with serving(create_app(Receiver(WebhookRegistry(read), recorder, Notes()))) as port:
         assert Sender(port).send([request_bytes(PATH, *delivery(WEBHOOK, an_event()))]) == [503]
 
 
@@ -352,7 +370,7 @@ def test_reasons_name_the_webhook_only_if_there_is_one(server, texts, recorder, 
     for reason, request in cases.items():
         caplog.clear()
         apps, port = server
-        apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder)))
+        apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder, Notes())))
         Sender(port, connections=1).send([request])
         assert f"Refused a delivery of a webhook: {reason}. More are counted." in caplog.messages
 
@@ -365,6 +383,54 @@ def test_name_that_nobody_has_is_checked_all_the_same(sender, monkeypatch):
     )
     assert sender.send([request_bytes("/webhooks/other", *delivery(WEBHOOK, an_event()))]) == [401]
     assert checked == ["-"]
+
+
+def test_what_became_of_deliveries_is_noted_for_webhooks_that_exist(sender, recorder, notes):
+    body, headers = delivery(WEBHOOK, an_event())
+    old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
+    foreign = json.dumps({"event": an_event(), "hook_id": "another"}).encode()
+    good = request_bytes(PATH, body, headers)
+    sender.send([good, good, request_bytes(PATH, *delivery(WEBHOOK, an_event(created_at=old)))])
+    sender.send([request_bytes(PATH, body, {}), signed(b" " * (MOST_BYTES + 1)), signed(foreign)])
+    sender.send([signed(json.dumps({"event": an_event(id=7)}).encode())])
+    sender.send([request_bytes(f"/webhooks/forged-{number}", body, headers) for number in range(10)])
+    recorder.broken = True
+    sender.send([good])
+    assert {webhook for webhook, _, _ in notes.all} == {WEBHOOK}
+    assert [(event_type, what) for _, event_type, what in notes.all] == [
+        (NOISE, "recorded"),
+        (NOISE, "left out: recorded before, or no DAG waits for it"),
+        (NOISE, "left out: older than 7 days"),
+        (None, "wrong signature"),
+        (None, "too large"),
+        (None, "foreign echo"),
+        (None, "no event: id: must be a text that is not empty, not int"),
+        (None, "the database could not be used; Minut sends it again"),
+    ]
+
+
+def test_refusals_are_noted_beyond_the_limit_too(sender, notes):
+    forged = request_bytes(PATH, *delivery(registered(), an_event()))
+    assert sender.send([forged] * (MOST_FAILURES + 1))[-1] == 429
+    assert len(notes.all) == MOST_FAILURES + 1
+
+
+def test_all_webhooks_are_looked_up_like_one():
+    now, reads, texts = [0.0], [], {"main": WEBHOOK.to_json()}
+    registry = WebhookRegistry(lambda: reads.append(now[0]) or dict(texts), clock=lambda: now[0])
+
+    async def scenario():
+        assert await registry.all() == {"main": WEBHOOK}
+        now[0] = 4.9
+        await registry.all()
+        await registry.get("main")
+        assert reads == [0.0]
+        now[0] = 5.0
+        texts.clear()
+        assert await registry.all() == {}
+
+    asyncio.run(scenario())
+    assert reads == [0.0, 5.0]
 
 
 def test_limits_are_those_that_are_documented():
