@@ -1,0 +1,22 @@
+"""What clients do, as Airflow's metrics: ``minut.requests`` and the others in ``docs/observability.md``."""
+
+from __future__ import annotations
+
+PREFIX = "minut"
+
+
+def count(conn_id: str, what: str, value: float, kind: dict[str, str]) -> None:
+    """Hand on what a client observed to where Airflow's metrics go.
+
+    :param conn_id: of the connection; a tag, like what is in ``kind``.
+    :param what: see ``observe`` of :class:`~airflow_provider_minut.api.client.MinutClient`.
+    :param value: how often, or seconds.
+    :param kind: of what happened.
+    """
+    from airflow.providers.common.compat.sdk import Stats
+
+    name, tags = f"{PREFIX}.{what}", {"conn_id": conn_id, **kind}
+    if what == "budget_wait":
+        Stats.timing(name, value * 1000, tags=tags)  # milliseconds, as all that Airflow times
+    else:
+        Stats.incr(name, int(value), tags=tags)
