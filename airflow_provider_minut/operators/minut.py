@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook, who_is
+from airflow_provider_minut.links.minut import MinutWebAppLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -117,6 +118,7 @@ class MinutUpdateDeviceOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("device_id", "reactions", "quiet_hours", "minut_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"reactions": "json", "quiet_hours": "json"}
+    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
@@ -166,6 +168,7 @@ class MinutSetAlarmOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("home_id", "alarm_status", "minut_conn_id")
+    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
