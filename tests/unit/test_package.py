@@ -54,6 +54,13 @@ def test_parts_that_the_public_schema_leaves_open_are_valid_too():
         jsonschema.validate(INFO[key], strict[key])
 
 
+def test_callables_that_airflow_is_told_of_are_there():
+    (uris,) = INFO["asset-uris"]
+    for path in (uris["handler"], uris["to_openlineage_converter"], *INFO["cli"], *INFO["extra-links"]):
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
 @pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
 def test_listed_modules_are_those_on_disk(kind):
     listed = [name for group in INFO[kind] for name in group["python-modules"]]
@@ -105,12 +112,15 @@ def test_connection_ids_are_templated():
     "module",
     [
         "airflow_provider_minut.assets",
+        "airflow_provider_minut.cli",
+        "airflow_provider_minut.links.minut",
         "airflow_provider_minut.operators.minut",
         "airflow_provider_minut.operators.webhooks",
         "airflow_provider_minut.sensors.minut",
         "airflow_provider_minut.transfers.minut_to_object_storage",
         "airflow_provider_minut.transfers.minut_to_sql",
         "airflow_provider_minut.report",
+        "airflow_provider_minut.retry_policy",
         "airflow_provider_minut.get_provider_info",
     ],
 )
@@ -132,6 +142,7 @@ def test_importing_what_dags_import_pulls_in_nothing_heavy(module):
         "pyarrow",
         "sqlalchemy",
         "matplotlib",
+        "openlineage",
     }
     assert not heavy & set(new)
 
