@@ -78,10 +78,10 @@ def report_to_collector(
     :param target: what it was written through.
     :param output: how ``add_output_asset`` knows what was written.
     """
-    from airflow.providers.common.compat.sdk import get_hook_lineage_collector
+    from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
     try:
-        collector = get_hook_lineage_collector()
+        collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
         collector.add_input_asset(context=source, uri=f"minut://datasets/{dataset.name}")
         if output:
             collector.add_output_asset(context=target, **output)

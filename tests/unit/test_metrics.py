@@ -11,30 +11,19 @@ import sys
 import pytest
 
 from airflow_provider_minut.sandbox.running import Sandbox
-from tests.conftest import AIRFLOW_VERSION
 
-# Airflow sets its metrics up once in a process, from its configuration: so this needs one of its own.
+# Airflow sets its metrics up once in a process, from its configuration: so this needs one of its own. Here it
+# is as in a triggerer; tests/system/test_habits.py has tasks.
 ASK = """
-import sys
-if sys.argv[1] == "3.1":
-    pass  # sets them up by itself
-elif sys.argv[1] == "3.2":
-    from airflow.sdk._shared.observability.metrics.stats import Stats
-    from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
-    Stats.initialize(factory=get_stats_factory(Stats))  # as a task does when it begins
-else:
-    from airflow.sdk._shared.observability.metrics import stats
-    from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
-    stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
+import airflow.jobs.triggerer_job_runner
 from airflow_provider_minut.hooks.minut import MinutHook
 print(MinutHook("of_the_test").get_current_user()["user_id"])
 """
 
 
 def ask(port, connection, **environment):
-    version = "{}.{}".format(*AIRFLOW_VERSION)
     done = subprocess.run(
-        [sys.executable, "-c", ASK, version],
+        [sys.executable, "-c", ASK],
         env=os.environ
         | {
             "AIRFLOW__METRICS__STATSD_ON": "True",
