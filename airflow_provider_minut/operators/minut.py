@@ -95,8 +95,16 @@ class MinutApiOperator(BaseOperator):
         """
         with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
             answer = client.request(self.method, self.endpoint, params=self.query, json=self.json)
-        self.log.info("%s %s was answered.", self.method, self.endpoint)
+        self.log.info("%s %s was answered: %s.", self.method, self.endpoint, _summary(answer))
         return answer
+
+
+def _summary(answer: Any) -> str:
+    """Return how much an answer is, for people: ``2 homes``."""
+    if isinstance(answer, Mapping):
+        counts = [f"{len(value)} {name}" for name, value in answer.items() if isinstance(value, list)]
+        return ", ".join(counts) or "an object"
+    return "nothing" if answer is None else type(answer).__name__
 
 
 class MinutUpdateDeviceOperator(BaseOperator):

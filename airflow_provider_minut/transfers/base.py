@@ -102,7 +102,14 @@ class MinutTransferOperator(BaseOperator):
         covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
         with MinutHook(self.minut_conn_id).get_conn() as client:
             self._read_from = client.settings.base_url
+            text = "Asking for %s at %s, with connection %r."
+            self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)
             yield dataset, Extraction(client, selection), covered
+
+    def _tell_result(self, extraction: Extraction, where: str) -> None:
+        """Say what was written, and what it took."""
+        self._rows_written = extraction.row_count
+        self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was read and written, for OpenLineage; called if its provider is installed.

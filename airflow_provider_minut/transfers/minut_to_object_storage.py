@@ -78,8 +78,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
             "requests": extraction.request_count,
         }
         result |= covered
-        self.log.info("%d %s in %s; requests: %d.", result["rows"], self.dataset, path, result["requests"])
-        self._rows_written = extraction.row_count
+        self._tell_result(extraction, str(path))
         uri = f"{path.protocol or 'file'}://{path.path}"
         report_to_collector(MinutHook(self.minut_conn_id), dataset, path, uri=uri)
         if self.asset_alias:

@@ -69,9 +69,7 @@ class MinutToSqlOperator(MinutTransferOperator):
                 file.seek(0)
                 self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
         result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}
-        text = "%d %s in table %s; requests: %d."
-        self.log.info(text, result["rows"], self.dataset, self.table, result["requests"])
-        self._rows_written = extraction.row_count
+        self._tell_result(extraction, f"table {self.table} of connection {self.conn_id!r}")
         report_to_collector(MinutHook(self.minut_conn_id), dataset, hook, **self._lineage_asset(hook))
         return result | covered
 
