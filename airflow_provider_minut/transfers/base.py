@@ -91,7 +91,7 @@ class MinutTransferOperator(BaseOperator):
         self.include_min_max = include_min_max
         self.minut_conn_id = minut_conn_id
         self._read_from = ""
-        self._rows_written = 0
+        self._rows_written: int | None = None
 
     @contextmanager
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extraction, dict[str, Any]]]:
@@ -116,8 +116,10 @@ class MinutTransferOperator(BaseOperator):
 
         :param task_instance: not needed.
         """
-        from airflow_provider_minut.lineage import transfer_lineage
+        from airflow_provider_minut.lineage import no_lineage, transfer_lineage
 
+        if self._rows_written is None:
+            return no_lineage()  # OpenLineage asks after a failure too; then nothing was written
         output = self._openlineage_output()
         return transfer_lineage(
             self._read_from, self.dataset, output, self._rows_written, tabular=self._is_tabular()
