@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 from airflow.providers.common.compat import sdk
@@ -24,6 +25,8 @@ from tests.conftest import AIRFLOW_VERSION
 
 class Bucket(MemoryFileSystem):
     protocol = "gs"
+    store: ClassVar = {}  # the others share one
+    pseudo_dirs: ClassVar = [""]
 
 
 @pytest.fixture
