@@ -142,12 +142,18 @@ class Extraction:
         self._selection = selection
         self._monotonic = monotonic
         self._requests_before = client.requests_sent
+        self._began = monotonic()
         self.row_count = 0
 
     @property
     def request_count(self) -> int:
         """Requests sent since it began, repeated ones too."""
         return self._client.requests_sent - self._requests_before
+
+    @property
+    def cost(self) -> str:
+        """What it has taken so far, for people: requests and seconds."""
+        return f"requests: {self.request_count}; {self._monotonic() - self._began:.1f} s"
 
     def rows(self) -> Iterator[Row]:
         """Yield all rows.
@@ -190,7 +196,9 @@ class Extraction:
         asked = [device for device in devices if _may_have_news(device, selection.heard_since or start)]
         pairs = [(device["device_id"], sensor) for device in asked for sensor in selection.sensors]
         windows = math.ceil((end - start) / self._client.max_window)
-        what = f"the readings of {len(asked)} devices ({len(devices) - len(asked)} more have not checked in)"
+        silent = len(devices) - len(asked)
+        what = f"the readings of {len(asked)} devices"
+        what += f" ({silent} more have not checked in)" if silent else ""
         self._plan(what, len(pairs) * windows)
         for device_id, sensor in self._with_progress(pairs, "sensors"):
             readings = self._client.iter_readings(
@@ -216,8 +224,10 @@ class Extraction:
         """Say beforehand what it will cost."""
         rate = self._client.settings.requests_per_minute
         text = "Plan: %s%d requests, %s at %d a minute, for %s from %s to %s."
-        length = _duration(max(requests / rate - 1, 0) * 60)  # a minute's worth may go at once
-        since, until = self._selection.start_at, self._selection.end_at
+        # A minute's worth may go at once.
+        length = _duration((requests / rate - 1) * 60) if requests > rate else "no wait"
+        moments = self._selection.start_at, self._selection.end_at
+        since, until = (moment.isoformat(sep=" ", timespec="seconds") for moment in moments)
         log.info(text, "at least " if least else "", requests, length, rate, what, since, until)
 
     def _with_progress(self, units: Collection[Any], name: str) -> Iterator[Any]:

@@ -19,6 +19,7 @@ CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between Minut's clock and th
 ENOUGH_OLD = 20  # events in a row
 _NAME = "[A-Za-z0-9_.-]+"
 _PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
+_DATASET = re.compile("datasets/(homes|devices|events|readings)")  # only lineage has these
 _ACCEPTED = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
 
 
@@ -64,7 +65,8 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 
     :raises ValueError: it is not the URI of an asset that anything here emits events for.
     """
-    if not _PATH.fullmatch(uri.netloc + uri.path) or uri.query or uri.fragment:
+    path = uri.netloc + uri.path
+    if not (_PATH.fullmatch(path) or _DATASET.fullmatch(path)) or uri.query or uri.fragment:
         text = f"{uri.geturl()!r} is no asset of Minut's events; accepted is {_ACCEPTED}"
         raise ValueError(text)
     return uri

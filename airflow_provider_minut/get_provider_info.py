@@ -77,6 +77,11 @@ _EVENT_POLL_INTERVAL = """\
 Seconds between two polls for events by asset watchers, of one connection; however many watch, one polls. Each
 poll is a request of the budget. At least 1."""
 
+_WEB_APP_URL = """\
+Address of a {0}'s page in Minut's web app, with ``{{{0}_id}}`` for its id. The link of a task that is about
+one {0} leads there. Minut documents no such address; open a {0} in the web app and take it from there.
+Without it the link leads to the web app's front page."""
+
 
 def get_provider_info() -> dict[str, Any]:
     """Return the provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
@@ -120,6 +125,8 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "10",
                         "default": "30",
                     },
+                    "web_app_home_url": _web_app_url("home"),
+                    "web_app_device_url": _web_app_url("device"),
                 },
             },
         },
@@ -131,7 +138,15 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules(
             "airflow_provider_minut.triggers.events", "airflow_provider_minut.triggers.minut"
         ),
-        "asset-uris": [{"schemes": ["minut"], "handler": "airflow_provider_minut.events.sanitize_uri"}],
+        "cli": ["airflow_provider_minut.cli.get_cli_commands"],
+        "extra-links": ["airflow_provider_minut.links.minut.MinutWebAppLink"],
+        "asset-uris": [
+            {
+                "schemes": ["minut"],
+                "handler": "airflow_provider_minut.events.sanitize_uri",
+                "to_openlineage_converter": "airflow_provider_minut.lineage.convert_asset_to_openlineage",
+            }
+        ],
         "transfers": [
             _transfer("Object storage", "minut_to_object_storage"),
             _transfer("SQL", "minut_to_sql"),
@@ -141,6 +156,16 @@ def get_provider_info() -> dict[str, Any]:
 
 def _modules(*names: str) -> list[dict[str, Any]]:
     return [{"integration-name": "Minut", "python-modules": list(names)}]
+
+
+def _web_app_url(kind: str) -> dict[str, Any]:
+    return {
+        "description": _WEB_APP_URL.format(kind),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": f"https://minut.example/{kind}s/{{{kind}_id}}",
+        "default": None,
+    }
 
 
 def _transfer(target: str, module: str) -> dict[str, Any]:

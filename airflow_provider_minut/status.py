@@ -1,4 +1,4 @@
-"""``minut-status``: how things are with a connection, for whoever is on call at night."""
+"""``airflow minut status``, ``minut-status``: how a connection is, for whoever is on call at night."""
 
 from __future__ import annotations
 
@@ -6,21 +6,27 @@ import argparse
 import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import ClientStatus
 
 
+DESCRIPTION = """\
+Show whether a connection's credentials work, its access token, and the request budget. Run it where the tasks
+run, as their user. It makes one request, and shows no secret."""
+CONN_ID: dict[str, Any] = {"nargs": "?", "default": "minut_default", "help": "connection id (%(default)s)"}
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command; return its exit code: 0 if Minut answered, 1 if not."""
-    parser = argparse.ArgumentParser(
-        prog="minut-status",
-        description="Show whether a connection's credentials work, its access token, and the request "
-        "budget. Run it where the tasks run, as their user. It makes one request, and shows no secret.",
-    )
-    parser.add_argument("conn_id", nargs="?", default="minut_default", help="connection id (%(default)s)")
-    conn_id = parser.parse_args(argv).conn_id
+    parser = argparse.ArgumentParser(prog="minut-status", description=DESCRIPTION)
+    parser.add_argument("conn_id", **CONN_ID)
+    return show_status(parser.parse_args(argv).conn_id)
+
+
+def show_status(conn_id: str) -> int:
+    """Print how things are with a connection; return 0 if Minut answered, 1 if not."""
     # Outside a task Airflow looks into its metadata database only in the server's context.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 

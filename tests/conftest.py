@@ -95,12 +95,25 @@ def make_client(httpserver, clock, credentials):
     clients = []
     no_limit = {"requests_per_second": 10**6, "requests_per_minute": 10**6}
 
-    def make(*, state=None, on_secret=lambda _: None, credentials=credentials, clock=clock, **settings):
+    def make(
+        *,
+        state=None,
+        on_secret=lambda _: None,
+        observe=None,
+        credentials=credentials,
+        clock=clock,
+        **settings,
+    ):
         settings = ClientSettings(
             **{"base_url": httpserver.url_for("/v8"), "timeout": 5.0, **no_limit, **settings}
         )
         client = MinutClient(
-            credentials, settings, state=state or MemoryState(), on_secret=on_secret, clock=clock
+            credentials,
+            settings,
+            state=state or MemoryState(),
+            on_secret=on_secret,
+            observe=observe,
+            clock=clock,
         )
         clients.append(client)
         return client

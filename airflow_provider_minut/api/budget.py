@@ -72,19 +72,22 @@ class Budget:
         self._rates = Rate(per_second, SECOND), Rate(per_minute, MINUTE)
         self._clock = clock
 
-    def wait(self, what: str, *, deadline: float) -> None:
-        """Wait for a free slot.
+    def wait(self, what: str, *, deadline: float) -> float:
+        """Wait for a free slot; return the seconds that it took, 0 if there was one.
 
         :param what: the request, for the message.
         :param deadline: when its answer must be there at the latest, on the monotonic clock.
         :raises MinutRateLimitError: if there is no slot before that; then none is taken.
         """
+        waited = 0.0
         while seconds := self._take(what, deadline - self._clock.monotonic()):
             if seconds >= WORTH_TELLING:
                 log.info("%s waits %.0f s for its turn: %s.", what, seconds, self._limits())
             self._clock.sleep(seconds)
+            waited += seconds
             if self._state.slots(self._name, now=self._clock.time()).paused <= 0:
-                return  # nobody met a 429 meanwhile
+                break  # nobody met a 429 meanwhile
+        return waited
 
     def pause(self, seconds: float) -> None:
         """Let nobody send for so long: the API said that it is too much, whatever was counted here."""

@@ -16,7 +16,7 @@ from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
 from airflow_provider_minut.api.token import TokenState
-from airflow_provider_minut.api.transport import Transport
+from airflow_provider_minut.api.transport import Observer, Transport
 from airflow_provider_minut.api.vault import Vault
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
@@ -50,6 +50,10 @@ class MinutClient(Endpoints, History):
     :param settings: where to, how long, how often.
     :param state: where token and request budget are shared.
     :param on_secret: called with each value that must not appear in a log, before it is first used.
+    :param observe: called with ``requests`` or ``token_requests`` after each attempt, ``retries`` before
+        each repetition, ``rate_limited`` after each 429, and ``budget_wait`` when there was no turn at once;
+        with 1, or the seconds of the wait; and with ``method`` and ``status`` of an attempt, which is
+        ``none`` without an answer. What it raises is ignored.
     :param clock: the time, and the way to wait.
     """
 
@@ -60,6 +64,7 @@ class MinutClient(Endpoints, History):
         *,
         state: SharedState = PROCESS_STATE,
         on_secret: Callable[[str], None] = lambda _: None,
+        observe: Observer | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         settings = settings or ClientSettings()
@@ -73,7 +78,7 @@ class MinutClient(Endpoints, History):
             per_minute=settings.requests_per_minute,
             clock=clock,
         )
-        self._transport = Transport(settings, self._budget, clock=clock)
+        self._transport = Transport(settings, self._budget, observe=observe, clock=clock)
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
     def request(

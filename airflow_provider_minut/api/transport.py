@@ -7,6 +7,7 @@ import os
 import random
 import re
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -50,6 +51,9 @@ MAX_EMPTY_BYTES = 20
 # A longer Retry-After is handed to the caller: Airflow can reschedule, a sleeping task only holds a slot.
 MAX_RETRY_AFTER = 60.0
 FIRST_BACKOFF, MAX_BACKOFF = 1.0, 30.0
+
+# Called with the name of what happened, how often or how many seconds, and what kind of it.
+Observer = Callable[[str, float, dict[str, str]], None]
 
 USER_AGENT = f"airflow-provider-minut/{version('airflow-provider-minut')} requests/{requests.__version__}"
 
@@ -100,12 +104,21 @@ class Transport:
 
     :param settings: where to and how long.
     :param budget: grants each attempt its turn.
+    :param observe: told of each request, see :class:`~airflow_provider_minut.api.client.MinutClient`.
     :param clock: the time, and the way to wait.
     """
 
-    def __init__(self, settings: ClientSettings, budget: Budget, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(
+        self,
+        settings: ClientSettings,
+        budget: Budget,
+        *,
+        observe: Observer | None = None,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self.settings = settings
         self._budget = budget
+        self._observe = observe
         self.clock = clock
         self.requests_sent = 0
         self._session: requests.Session | None = None
@@ -184,6 +197,7 @@ class Transport:
             text = "%s Trying again in %.1f s (attempt %d of %d)."
             error = _failure(state)
             log.warning(text, error, state.upcoming_sleep, state.attempt_number + 1, max_attempts)
+            self._tell("retries", 1)
             if isinstance(error, MinutRateLimitError):
                 self._budget.pause(state.upcoming_sleep)  # for all, not for this process alone
 
@@ -217,6 +231,14 @@ class Transport:
                 raise _TransientError(error) from None
             raise
 
+    def _tell(self, what: str, value: float, **kind: str) -> None:
+        """Tell the observer, whose troubles are not the caller's."""
+        if self._observe:
+            try:
+                self._observe(what, value, kind)
+            except Exception:
+                log.debug("The observer of %s failed.", what, exc_info=True)
+
     def _exchange(self, call: _Call) -> Reply:
         """Send one attempt and read its answer; every network error becomes one of ours."""
         session = self._own_session()
@@ -233,13 +255,15 @@ class Transport:
         if call.queued:
             # The last thing before it is sent: the server counts it when it arrives, not when its slot was,
             # and a token that has to be fetched first may take a second.
-            self._budget.wait(str(call), deadline=call.deadline)
+            if waited := self._budget.wait(str(call), deadline=call.deadline):
+                self._tell("budget_wait", waited)
             self.requests_sent += 1
             call.auth(request)  # the token may have ended during the wait
         now = self.clock.monotonic()
         seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
         timeouts = (min(CONNECT_TIMEOUT, seconds), seconds)
         problem: Exception | None = None
+        status = "none"
         try:
             # Not Session.send: it follows redirects, or at least reads their bodies without a limit.
             adapter = session.get_adapter(self.settings.base_url)
@@ -249,8 +273,12 @@ class Transport:
             finally:
                 # Not read to its end, a connection cannot be kept; read to its end, this is free.
                 response.close()
+            status = str(response.status_code)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem = _problem(call, f"{call} got no answer from {self.settings.base_url}", error, seconds)
+        self._tell("requests" if call.queued else "token_requests", 1, method=call.method, status=status)
+        if status == "429":
+            self._tell("rate_limited", 1)
         if problem:  # raised out here, so that what the error came from, with URLs and headers, is let go
             raise problem
         if body is None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_minut.metrics import count
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
@@ -128,7 +130,10 @@ class MinutHook(BaseHook):
         )
         for url in (settings.proxies or {}).values():
             mask_secret(url)
-        return MinutClient(credentials, settings, state=shared_state(), on_secret=mask_secret)
+        observe = partial(count, connection.conn_id or self.minut_conn_id)
+        return MinutClient(
+            credentials, settings, state=shared_state(), on_secret=mask_secret, observe=observe
+        )
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook, who_is
+from airflow_provider_minut.links.minut import MinutWebAppLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -94,8 +95,16 @@ class MinutApiOperator(BaseOperator):
         """
         with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
             answer = client.request(self.method, self.endpoint, params=self.query, json=self.json)
-        self.log.info("%s %s was answered.", self.method, self.endpoint)
+        self.log.info("%s %s was answered: %s.", self.method, self.endpoint, _summary(answer))
         return answer
+
+
+def _summary(answer: Any) -> str:
+    """Return how much an answer is, for people: ``2 homes``."""
+    if isinstance(answer, Mapping):
+        counts = [f"{len(value)} {name}" for name, value in answer.items() if isinstance(value, list)]
+        return ", ".join(counts) or "an object"
+    return "nothing" if answer is None else type(answer).__name__
 
 
 class MinutUpdateDeviceOperator(BaseOperator):
@@ -117,6 +126,7 @@ class MinutUpdateDeviceOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("device_id", "reactions", "quiet_hours", "minut_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"reactions": "json", "quiet_hours": "json"}
+    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
@@ -166,6 +176,7 @@ class MinutSetAlarmOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("home_id", "alarm_status", "minut_conn_id")
+    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,

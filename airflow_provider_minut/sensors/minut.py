@@ -14,6 +14,7 @@ from airflow_provider_minut.arguments import checked_moment, checked_names
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
 from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.links.minut import MinutWebAppLink
 from airflow_provider_minut.waiting import CONDITIONS, Look
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class _MinutSensor(BaseSensorOperator):
     :param deferrable: whether to wait in the triggerer.
     """
 
+    operator_extra_links = (MinutWebAppLink(),)
     _condition: str
 
     def __init__(

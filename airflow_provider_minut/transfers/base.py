@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,8 +21,10 @@ from airflow_provider_minut.datasets import (
 )
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.links.minut import MinutWebAppLink
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
 # Which time range an undated extraction has: none.
@@ -57,6 +60,7 @@ class MinutTransferOperator(BaseOperator):
         "sensors",
         "minut_conn_id",
     )
+    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
@@ -86,6 +90,8 @@ class MinutTransferOperator(BaseOperator):
         self.time_resolution = time_resolution
         self.include_min_max = include_min_max
         self.minut_conn_id = minut_conn_id
+        self._read_from = ""
+        self._rows_written: int | None = None
 
     @contextmanager
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extraction, dict[str, Any]]]:
@@ -95,7 +101,37 @@ class MinutTransferOperator(BaseOperator):
         times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
         covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
         with MinutHook(self.minut_conn_id).get_conn() as client:
+            self._read_from = client.settings.base_url
+            text = "Asking for %s at %s, with connection %r."
+            self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)
             yield dataset, Extraction(client, selection), covered
+
+    def _tell_result(self, extraction: Extraction, where: str) -> None:
+        """Say what was written, and what it took."""
+        self._rows_written = extraction.row_count
+        self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """Return what was read and written, for OpenLineage; called if its provider is installed.
+
+        :param task_instance: not needed.
+        """
+        from airflow_provider_minut.lineage import no_lineage, transfer_lineage
+
+        if self._rows_written is None:
+            return no_lineage()  # OpenLineage asks after a failure too; then nothing was written
+        output = self._openlineage_output()
+        return transfer_lineage(
+            self._read_from, self.dataset, output, self._rows_written, tabular=self._is_tabular()
+        )
+
+    @abstractmethod
+    def _openlineage_output(self) -> tuple[str, str] | None:
+        """Return namespace and name of what was written, as OpenLineage's naming has it."""
+
+    @abstractmethod
+    def _is_tabular(self) -> bool:
+        """Return whether what was written has the dataset's columns only, and ``additional_fields``."""
 
     def _selection(self, context: Context) -> Selection:
         ranged = checked_dataset(self.dataset).ranged

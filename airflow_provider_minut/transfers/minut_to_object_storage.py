@@ -16,6 +16,8 @@ from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
 from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.formats import FORMATS, check_format
+from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.lineage import report_to_collector
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 
 if TYPE_CHECKING:
@@ -76,11 +78,19 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
             "requests": extraction.request_count,
         }
         result |= covered
-        self.log.info("%d %s in %s; requests: %d.", result["rows"], self.dataset, path, result["requests"])
+        self._tell_result(extraction, str(path))
+        uri = f"{path.protocol or 'file'}://{path.path}"
+        report_to_collector(MinutHook(self.minut_conn_id), dataset, path, uri=uri)
         if self.asset_alias:
-            asset = Asset(f"{path.protocol or 'file'}://{path.path}")
-            context["outlet_events"][AssetAlias(self.asset_alias)].add(asset, extra=result)
+            context["outlet_events"][AssetAlias(self.asset_alias)].add(Asset(uri), extra=result)
         return result
+
+    def _openlineage_output(self) -> tuple[str, str]:
+        path = ObjectStoragePath(self.path)
+        return (path.namespace, path.key) if path.bucket else ("file", path.path)
+
+    def _is_tabular(self) -> bool:
+        return not self.format.startswith("jsonl")
 
 
 @contextmanager

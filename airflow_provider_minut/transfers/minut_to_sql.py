@@ -18,6 +18,8 @@ from airflow_provider_minut.datasets import Dataset, Row, tabular
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.formats import FORMATS, read_jsonl
+from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.lineage import report_to_collector
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 
 if TYPE_CHECKING:
@@ -67,9 +69,36 @@ class MinutToSqlOperator(MinutTransferOperator):
                 file.seek(0)
                 self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
         result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}
-        text = "%d %s in table %s; requests: %d."
-        self.log.info(text, result["rows"], self.dataset, self.table, result["requests"])
+        self._tell_result(extraction, f"table {self.table} of connection {self.conn_id!r}")
+        report_to_collector(MinutHook(self.minut_conn_id), dataset, hook, **self._lineage_asset(hook))
         return result | covered
+
+    def _lineage_asset(self, hook: DbApiHook) -> dict[str, Any]:
+        """Return how hook lineage knows the table: not at all if its schema is left to the database."""
+        connection = hook.get_connection(self.conn_id)
+        *qualifiers, table = self.table.split(".")
+        if not (qualifiers and connection.host):
+            return {}
+        database = qualifiers[0] if len(qualifiers) > 1 else connection.schema
+        asset = {"host": connection.host, "database": database, "schema": qualifiers[-1], "table": table}
+        port = {"port": connection.port} if connection.port else {}
+        return {"scheme": hook.conn_type, "asset_kwargs": asset | port}
+
+    def _openlineage_output(self) -> tuple[str, str] | None:
+        hook = BaseHook.get_hook(self.conn_id)
+        database = hook.get_openlineage_database_info(hook.get_connection(self.conn_id))
+        if database is None:
+            return None  # OpenLineage has no name for its tables, like those of SQLite
+        parts = self.table.split(".")
+        if len(parts) == 1 and (schema := hook.get_openlineage_default_schema()):
+            parts = [schema, *parts]
+        if len(parts) == 2 and database.database:
+            parts = [database.database, *parts]
+        name = ".".join(database.normalize_name_method(part) for part in parts)
+        return f"{database.scheme}://{database.authority}", name
+
+    def _is_tabular(self) -> bool:
+        return True
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:
         # What the last successful run read is in the table. It covered all before this interval, the

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
+import socket
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -24,6 +27,7 @@ from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.file_state import FileState
 from airflow_provider_minut.api.redis_state import RedisState
 from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.metrics import count
 from tests.servers import RedisServer
 
 ROUNDS, CALLS = 40, 50
@@ -54,6 +58,16 @@ def serve(port) -> None:
     asyncio.run(run())
 
 
+def send_metrics_to(receiver) -> None:
+    """Let Airflow's metrics go to a socket, as they do in a task."""
+    os.environ |= {
+        "AIRFLOW__METRICS__STATSD_ON": "True",
+        "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
+        "AIRFLOW__METRICS__STATSD_PORT": str(receiver.getsockname()[1]),
+    }
+    import airflow.sdk.serde  # noqa: F401 - sets them up when it is imported
+
+
 def microseconds(call) -> float:
     started = time.perf_counter()
     for _ in range(CALLS):
@@ -72,6 +86,15 @@ def main() -> None:
     folder = tempfile.TemporaryDirectory()
     alone = MinutClient(credentials, settings)
     shared = MinutClient(credentials, settings, state=FileState(Path(folder.name) / "state"))
+    observed = MinutClient(
+        credentials,
+        settings,
+        state=FileState(Path(folder.name) / "state"),
+        observe=partial(count, "minut_default"),
+    )
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    send_metrics_to(receiver)
     redis = RedisServer(folder.name)
     cluster = MinutClient(
         credentials, settings, state=RedisState(redis.url, fallback=FileState(Path(folder.name) / "other"))
@@ -80,6 +103,7 @@ def main() -> None:
         "requests.Session": lambda: bare.get(f"{base_url}/users/me", headers=headers, timeout=30).json(),
         "MinutClient.request, memory": lambda: alone.request("GET", "/users/me"),
         "MinutClient.request, file": lambda: shared.request("GET", "/users/me"),
+        "MinutClient.request, file, statsd": lambda: observed.request("GET", "/users/me"),
         "MinutClient.request, redis": lambda: cluster.request("GET", "/users/me"),
     }
     times: dict[str, list[float]] = {name: [] for name in subjects}
@@ -93,6 +117,8 @@ def main() -> None:
     for name, measured in times.items():
         median = statistics.median(measured)
         print(f"{name:34}{median:12.0f}{median / first:8.2f}")
+    receiver.setblocking(False)
+    print("metrics arrive:", any(b".minut." in receiver.recv(1024) for _ in range(10)))
     process.terminate()
     redis.stop()
 

@@ -204,6 +204,16 @@ def test_rows_that_changed_are_replaced(serve, databases):
     assert sandbox.stats()["requests"]["GET /homes"] == 2
 
 
+def test_openlineage_knows_the_table_by_its_place_in_the_database(serve, databases, postgres):
+    serve()
+    operator = to_sql("server", "homes")
+    rows = operator.execute({})["rows"]
+    (written,) = operator.get_openlineage_facets_on_complete(None).outputs
+    assert written.namespace == f"postgres://127.0.0.1:{postgres.port}"
+    assert written.name == "minut.public.minut_homes"
+    assert written.outputFacets["outputStatistics"].rowCount == rows
+
+
 @pytest.mark.parametrize("conn_id", ["embedded", "server"])
 def test_failed_run_leaves_table_and_file_as_they_were(serve, databases, tmp_path, conn_id):
     sandbox = serve(extra={**NO_LIMIT, "max_attempts": 1})

@@ -139,8 +139,17 @@ def test_plan_is_told_before_it_starts(caplog):
     account.max_window = timedelta(minutes=20)
     rows = Extraction(account, Selection(dataset="readings", start_at=START, end_at=END)).rows()
     next(rows)
-    assert "the readings of 200 devices (0 more have not checked in)" in caplog.messages[0]
+    assert "for the readings of 200 devices from" in caplog.messages[0]
     assert "2400 requests, about 19 min at 120 a minute" in caplog.messages[0]
+
+
+def test_plan_says_which_devices_are_left_out_and_that_nothing_waits(caplog):
+    caplog.set_level(logging.INFO)
+    account = Account([START, START - timedelta(days=3)])
+    list(Extraction(account, Selection(dataset="readings", start_at=START, end_at=END)).rows())
+    assert "Plan: 4 requests, no wait at" in caplog.messages[0]
+    assert "for the readings of 1 devices (1 more have not checked in) from 20" in caplog.messages[0]
+    assert "." not in caplog.messages[0].partition(" from ")[2].rstrip("."), "no one needs microseconds"
 
 
 def test_progress_is_told_now_and_then_with_the_time_left(caplog):

@@ -17,6 +17,7 @@ from pathlib import Path
 import airflow
 import jsonschema
 import pytest
+import yaml
 from packaging.utils import canonicalize_name
 
 import airflow_provider_minut
@@ -54,10 +55,37 @@ def test_parts_that_the_public_schema_leaves_open_are_valid_too():
         jsonschema.validate(INFO[key], strict[key])
 
 
+def test_callables_that_airflow_is_told_of_are_there():
+    (uris,) = INFO["asset-uris"]
+    for path in (uris["handler"], uris["to_openlineage_converter"], *INFO["cli"], *INFO["extra-links"]):
+        module, _, name = path.rpartition(".")
+        assert callable(getattr(importlib.import_module(module), name))
+
+
 @pytest.mark.parametrize("kind", ["hooks", "operators", "sensors", "triggers"])
 def test_listed_modules_are_those_on_disk(kind):
     listed = [name for group in INFO[kind] for name in group["python-modules"]]
     assert sorted(listed) == sorted(name for name in MODULES if f".{kind}." in name)
+
+
+def test_registry_file_lists_what_the_provider_info_lists():
+    described = yaml.safe_load((ROOT / ".airflow-registry.yaml").read_text())
+    assert described["package-name"] == INFO["package-name"]
+    kinds = ("hooks", "operators", "sensors", "triggers")
+    entries = [entry for kind in (*kinds, "other") for entry in described[kind]]
+    for entry in entries:
+        assert entry["description"].endswith(".")
+        page = ROOT / "docs" / entry["docs-url"].rpartition("/")[2]
+        assert page.exists(), page
+    found = {entry["module"] for kind in kinds for entry in described[kind]}
+    modules = [name for kind in kinds for group in INFO[kind] for name in group["python-modules"]]
+    modules += [transfer["python-module"] for transfer in INFO["transfers"]]
+    assert found == {
+        f"{module}.{name}"
+        for module in modules
+        for name, value in vars(importlib.import_module(module)).items()
+        if isinstance(value, type) and value.__module__ == module and not name.startswith("_")
+    }
 
 
 def test_form_fields_are_secret_for_airflow_exactly_if_they_are():
@@ -105,12 +133,15 @@ def test_connection_ids_are_templated():
     "module",
     [
         "airflow_provider_minut.assets",
+        "airflow_provider_minut.cli",
+        "airflow_provider_minut.links.minut",
         "airflow_provider_minut.operators.minut",
         "airflow_provider_minut.operators.webhooks",
         "airflow_provider_minut.sensors.minut",
         "airflow_provider_minut.transfers.minut_to_object_storage",
         "airflow_provider_minut.transfers.minut_to_sql",
         "airflow_provider_minut.report",
+        "airflow_provider_minut.retry_policy",
         "airflow_provider_minut.get_provider_info",
     ],
 )
@@ -132,6 +163,7 @@ def test_importing_what_dags_import_pulls_in_nothing_heavy(module):
         "pyarrow",
         "sqlalchemy",
         "matplotlib",
+        "openlineage",
     }
     assert not heavy & set(new)
 

@@ -59,6 +59,14 @@ def test_api_operator_sends_the_query_and_returns_the_answer(minut_sandbox):
     assert [home["name"] for home in answer["homes"]] == ["Garden Studio"]
 
 
+def test_answer_is_summed_up_in_the_log(minut_sandbox, capsys):
+    MinutApiOperator(task_id="t", endpoint="/homes").execute({})
+    MinutApiOperator(task_id="t", endpoint="/users/me").execute({})
+    told = capsys.readouterr().out
+    assert "GET /homes was answered: 2 homes." in told
+    assert "GET /users/me was answered: an object." in told
+
+
 def test_unknown_endpoint_is_not_found(minut_sandbox):
     with pytest.raises(MinutNotFoundError):
         MinutApiOperator(task_id="t", endpoint="/nothing").execute({})
