@@ -47,10 +47,13 @@ nitpick_ignore_regex = [
     # Airflow's, imported for type checkers only, so without their module.
     (
         "py:.*",
-        "Asset|Connection|Context|SharedStreamProducer|Airflow(Fail|NotFound|SensorTimeout)(Exception)?",
+        "Asset|BaseOperator|Connection|Context|OperatorLineage|RetryDecision|SharedStreamProducer|TaskInstanceKey"
+        "|Airflow(Fail|NotFound|SensorTimeout)(Exception)?",
     ),
     # What Airflow hands from one method of a trigger to another.
     ("py:class", r"airflow_provider_minut\.event_poll\.Snapshot"),
+    # What the page in Airflow's UI keeps.
+    ("py:class", r"airflow_provider_minut\.api\.vault\.Vault"),
 ]
 
 linkcheck_timeout = 30

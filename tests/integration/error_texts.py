@@ -34,7 +34,8 @@ is the server's own reason, invented here. More faults, and what becomes of each
 All errors descend from `MinutError`. No text holds a secret, a token or a header.
 
 `MinutConfigurationError` and `MinutAuthenticationError` fail the task of an operator, sensor or transfer at once, without
-Airflow's retries, since trying again cannot help. All others go through the task's `retries`.
+Airflow's retries, since trying again cannot help. All others go through the task's `retries`. For TaskFlow tasks there is
+[`MinutRetryPolicy`](observability.md#retries).
 """
 
 
