@@ -109,7 +109,8 @@ class MinutClient(Endpoints, History):
         :raises MinutResponseError: if the answer has no ``user_id``.
         :raises MinutError: as :meth:`request`.
         """
-        return self._get_object("/users/me", "user_id")  # type: ignore[no-any-return]
+        user: User = self._get_object("/users/me", "user_id")
+        return user
 
     def validate_credentials(self) -> User:
         """Prove that the credentials hold now, and return who owns them.

@@ -36,7 +36,8 @@ class Endpoints(Requester):
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         path = f"/homes/{checked_id('home_id', home_id)}"
-        return self._get_object(path, "home_id", HOME_TIMES)  # type: ignore[no-any-return]
+        home: Home = self._get_object(path, "home_id", HOME_TIMES)
+        return home
 
     def update_home(self, home_id: str, changes: Mapping[str, Any]) -> Home:
         """Change fields of a home (``PUT /homes/{home_id}``; seen in public clients); return the home.
@@ -46,7 +47,8 @@ class Endpoints(Requester):
         """
         path = f"/homes/{checked_id('home_id', home_id)}"
         answer = self.request("PUT", path, json=dict(changes))
-        return checked_object(f"PUT {path}", answer, "home_id", HOME_TIMES)  # type: ignore[return-value]
+        home: Home = checked_object(f"PUT {path}", answer, "home_id", HOME_TIMES)
+        return home
 
     def set_alarm(
         self,
@@ -101,9 +103,9 @@ class Endpoints(Requester):
         :raises MinutNotFoundError: there is no such device, or it is somebody else's.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        device = self._get_object(f"/devices/{checked_id('device_id', device_id)}", "device_id")
+        device: Device = self._get_object(f"/devices/{checked_id('device_id', device_id)}", "device_id")
         _parse_device(device)
-        return device  # type: ignore[no-any-return]
+        return device
 
     def update_device(
         self,
@@ -153,7 +155,8 @@ class Endpoints(Requester):
         """
         body = {"url": url, "events": list(events)} | ({"token": token} if token else {})
         answer = self.request("POST", "/webhooks", json=body)
-        return checked_object("POST /webhooks", answer, "hook_id", ("created_at",))  # type: ignore[return-value]
+        webhook: Webhook = checked_object("POST /webhooks", answer, "hook_id", ("created_at",))
+        return webhook
 
     def delete_webhook(self, hook_id: str) -> None:
         """Delete a webhook (``DELETE /webhooks/{hook_id}``; seen in public clients).

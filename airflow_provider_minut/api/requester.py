@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_minut.api.paging import Item, Page, iterate, page_of
+from airflow_provider_minut.api.paging import Page, iterate, page_of
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.times import parse_fields
 from airflow_provider_minut.exceptions import (
@@ -70,7 +70,7 @@ class Requester:
             yield item
 
 
-def checked_object(where: str, answer: Any, id_field: str, times: Iterable[str] = ()) -> Item:
+def checked_object(where: str, answer: Any, id_field: str, times: Iterable[str] = ()) -> Any:
     """Return the answer if it is the object that was asked for.
 
     :raises MinutResponseError: it has no id.

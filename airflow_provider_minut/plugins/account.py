@@ -190,14 +190,14 @@ def _device(device: Mapping[str, Any], homes: Mapping[str | None, str]) -> tuple
     times = list(_times(device.get(name) for name in ("last_heard_from_at", "last_heartbeat_at")))
     battery = device.get("battery")
     percent = battery.get("percent") if isinstance(battery, dict) else None
-    known = isinstance(percent, int | float) and 0 <= percent <= 100
+    known = percent if isinstance(percent, int | float) and 0 <= percent <= 100 else None
     offline = device.get("offline")
     return home, {
         "name": _name(device.get("description"), device.get("device_id")),
         "home": homes.get(home) or _name(None, home),
         "heard": to_text(max(times)) if times else None,
-        "battery": round(percent) if known else None,  # type: ignore[arg-type]
-        "low": bool(known and percent <= LOW_BATTERY),  # type: ignore[operator]
+        "battery": None if known is None else round(known),
+        "low": known is not None and known <= LOW_BATTERY,
         "offline": offline if isinstance(offline, bool) else None,
     }
 

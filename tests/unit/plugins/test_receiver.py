@@ -161,15 +161,17 @@ def test_unknown_name_and_wrong_signature_look_alike(sender, recorder):
         b'{"event": "x"}',
         b'{"event": {}}',
         b"{}",
-        json.dumps({"event": an_event(id=None)}).encode(),
-        json.dumps({"event": an_event(id='"x"')}).encode(),
-        json.dumps({"event": an_event(type="../x")}).encode(),
-        json.dumps({"event": an_event(created_at="yesterday")}).encode(),
-        json.dumps({"event": an_event(created_at="0001-01-01T00:00:00+14:00")}).encode(),
-        json.dumps({"event": an_event(home_id="a b")}).encode(),
+        {"id": None},
+        {"id": '"x"'},
+        {"type": "../x"},
+        {"created_at": "yesterday"},
+        {"created_at": "0001-01-01T00:00:00+14:00"},
+        {"home_id": "a b"},
     ],
 )
 def test_signed_nonsense_is_400_and_named(sender, recorder, body, caplog):
+    if isinstance(body, dict):  # an event with one field that cannot be
+        body = json.dumps({"event": an_event(**body)}).encode()
     with caplog.at_level(logging.WARNING):
         assert sender.send([signed(body)]) == [400]
     assert recorder.events == []
