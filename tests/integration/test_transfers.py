@@ -174,7 +174,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
 def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_nothing(
     serve, databases, dataset
 ):
-    serve(homes=3, spells_per_day=3)
+    serve(homes=3, spells_per_day=3, silent_share=1)  # or one of them might check in meanwhile
     order = {
         "homes": "home_id",
         "devices": "device_id",
@@ -431,9 +431,9 @@ def test_file_becomes_an_asset_when_asked(serve, tmp_path):
 
 
 def test_sparse_answers_are_no_problem(serve, tmp_path, databases):
-    serve(homes=40, devices=40, sparse=True)
+    serve(homes=40, devices=40, sparse=True, silent_share=1)  # or one of them might check in meanwhile
     for dataset in ("homes", "devices", "events", "readings"):
-        start = NOW - timedelta(hours=3)
+        start = NOW - timedelta(days=3, hours=3)
         rows = to_file(tmp_path / dataset, dataset, format="parquet", start_at=start).execute({})["rows"]
         assert to_sql("embedded", dataset, start_at=start).execute({})["rows"] == rows
-        assert rows == 40 or dataset in {"events", "readings"}
+        assert rows == 40 or (dataset in {"events", "readings"} and rows)
