@@ -53,6 +53,7 @@ def two_pages(tmp_path):
     pages = tmp_path / "docs"
     pages.mkdir()
     shutil.copy(ROOT / "docs/conf.py", pages)
+    shutil.copytree(ROOT / "docs/static", pages / "static")
     (tmp_path / "dags").symlink_to(ROOT / "dags")
     (pages / "index.md").write_text("# One\n\n```{toctree}\nother\n```\n")
     (pages / "other.md").write_text("# Another\n\n## Heading\n")
