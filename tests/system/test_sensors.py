@@ -13,6 +13,7 @@ from airflow_provider_minut.sandbox.running import Sandbox
 from airflow_provider_minut.sandbox.state import SandboxConfig
 from tests.system.components import wait_for
 
+pytestmark = pytest.mark.measured
 SENSORS, SECONDS = 1_000, 90
 DAG = f"""
 from airflow.sdk import dag

@@ -32,6 +32,7 @@ from tests.deliveries import (
 from tests.system.browser import open_page, picture
 from tests.system.components import wait_for
 
+pytestmark = pytest.mark.measured
 PATH = "/minut/webhooks/main"
 NOISES = f"""
 from airflow.sdk import Asset, dag, task
