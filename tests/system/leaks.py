@@ -101,8 +101,12 @@ def files(folder):
 def redis_entries(server):
     """Return keys and values of everything in a Redis."""
     entries = {}
+    read = {
+        b"hash": lambda key: [part for pair in server.hgetall(key).items() for part in pair],
+        b"list": lambda key: server.lrange(key, 0, -1),
+        b"string": lambda key: [server.get(key)],
+    }
     for key in server.scan_iter():
-        kind = server.type(key)
-        value = server.lrange(key, 0, -1) if kind == b"list" else [server.get(key)]
+        value = read[server.type(key)](key)
         entries[f"redis {key.decode()}"] = b"\n".join([key, *value]).decode("latin-1")
     return entries

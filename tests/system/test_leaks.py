@@ -206,6 +206,7 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
     wait_for(lambda: not differences(EXPECTED), 120, lambda: differences(EXPECTED))
     runs = "select dag_id from dag_run where dag_id in ('polled', 'pushed') and state = 'success'"
     wait_for(lambda: {("polled",), ("pushed",)} == set(asked(runs)), 120, lambda: asked(runs))
+    wait_for(lambda: look_at_the_page(airflow, tmp_path), 60)
     running.stop()
 
     everything_happened(tmp_path, running, statuses, asked)
@@ -226,13 +227,25 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
     assert found == []
 
 
-def press_test(airflow, conn_id, fields):
-    """Press the Test button; return what it says."""
+def ask_airflow(airflow, method, path, **arguments):
+    """Ask the API server as somebody who is logged in."""
     origin = airflow.environment["AIRFLOW__API__BASE_URL"]
     token = requests.get(f"{origin}/auth/token", timeout=30).json()["access_token"]
-    body = {**fields, "connection_id": f"{conn_id}_tested", "extra": json.dumps(fields.get("extra", {}))}
     header = {"Authorization": f"Bearer {token}"}
-    reply = requests.post(f"{origin}/api/v2/connections/test", json=body, headers=header, timeout=60)
+    return requests.request(method, f"{origin}{path}", headers=header, timeout=60, **arguments)
+
+
+def look_at_the_page(airflow, folder):
+    """Keep what the page in the UI gets; return whether it has all of it: devices, problems and deliveries."""
+    text = ask_airflow(airflow, "GET", "/minut/status/data").text
+    (folder / "page.json").write_text(text)
+    return all(part in text for part in ("Harbour Loft", "refused the client credentials", "wrong signature"))
+
+
+def press_test(airflow, conn_id, fields):
+    """Press the Test button; return what it says."""
+    body = {**fields, "connection_id": f"{conn_id}_tested", "extra": json.dumps(fields.get("extra", {}))}
+    reply = ask_airflow(airflow, "POST", "/api/v2/connections/test", json=body)
     assert reply.status_code == 200, reply.text
     return reply.json()["message"]
 
