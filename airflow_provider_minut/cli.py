@@ -22,7 +22,7 @@ def get_cli_commands() -> list[CLICommand]:
         help="Show whether a connection's credentials work, its access token, and the request budget",
         description=DESCRIPTION,
         func=_status,
-        args=(Arg(("conn_id",), **CONN_ID),),  # type: ignore[no-untyped-call]
+        args=(Arg(("conn_id",), **CONN_ID),),  # type: ignore[no-untyped-call]  # Airflow's, without types
     )
     return [GroupCommand(name="minut", help="Look after connections to Minut", subcommands=(status,))]
 

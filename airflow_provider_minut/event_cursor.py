@@ -43,7 +43,7 @@ class EventCursor:
             )
         except (AttributeError, KeyError, TypeError):
             return None
-        return cls(read_at, stored, pending) if read_at else None  # type: ignore[arg-type]
+        return cls(read_at, stored, pending) if read_at else None  # type: ignore[arg-type]  # without read_at, which fills the gaps, nothing is returned
 
     def to_state(self) -> dict[str, Any]:
         """Return what to keep, as JSON has it."""

@@ -100,7 +100,7 @@ def check_format(name: str) -> None:
         raise MinutConfigurationError("format", f"must be one of {', '.join(FORMATS)}")
     if name == "parquet":
         try:
-            import pyarrow  # noqa: F401
+            import pyarrow  # noqa: F401 - is it there?
         except ImportError:
             reason = "parquet needs pyarrow: pip install 'airflow-provider-minut[parquet]'"
             raise MinutConfigurationError("format", reason) from None

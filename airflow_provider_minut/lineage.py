@@ -88,7 +88,7 @@ def report_to_collector(
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
     try:
-        collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]
+        collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow's, without types
         collector.add_input_asset(context=source, uri=f"minut://datasets/{dataset.name}")
         if output:
             collector.add_output_asset(context=target, **output)

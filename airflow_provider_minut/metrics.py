@@ -28,5 +28,5 @@ def _stats() -> Any:
     if getattr(Stats, "factory", Stats) is None:  # Airflow 3.2 sets it up in tasks, and not in the triggerer
         from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
-        Stats.initialize(factory=get_stats_factory(Stats))  # type: ignore[call-arg]
+        Stats.initialize(factory=get_stats_factory(Stats))  # type: ignore[call-arg]  # as 3.2 has it
     return Stats

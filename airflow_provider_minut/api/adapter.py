@@ -58,7 +58,7 @@ class _TimedSocket:
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         # Of a socket, http.client uses no more than makefile(), which this one has.
-        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # see above
 
 
 class _Connection(urllib3.connection.HTTPConnection):

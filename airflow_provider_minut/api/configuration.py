@@ -19,7 +19,7 @@ def check_configuration(reactions: Iterable[Reaction], quiet_hours: QuietHours |
         if not isinstance(reaction, dict) or not isinstance(reaction.get("type"), str):
             raise MinutConfigurationError("reactions", 'must be objects with a type, like "sound_level_high"')
     # Literal keys are lost in the loop; what is found is checked below.
-    times = {name: (quiet_hours or {}).get(name) for name in ("start", "end")}  # type: ignore[call-overload]
+    times = {name: (quiet_hours or {}).get(name) for name in ("start", "end")}  # type: ignore[call-overload]  # see above
     for name, time in times.items() if quiet_hours is not None else ():
         if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(time)):
             raise MinutConfigurationError(

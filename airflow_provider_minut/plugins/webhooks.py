@@ -38,7 +38,7 @@ class MinutWebhooksPlugin(AirflowPlugin):
     fastapi_apps: list[Any] = [  # noqa: RUF012  # as Airflow declares it
         {"app": _App(), "url_prefix": "/minut", "name": "Minut webhooks"}
     ]
-    external_views: list[Any] = [  # noqa: RUF012
+    external_views: list[Any] = [  # noqa: RUF012  # as Airflow declares it
         {
             "name": "Minut",
             "href": "minut/status",  # below whatever path the UI has

@@ -50,6 +50,6 @@ def noise_report(
 
     def draw(name: str) -> Markup:
         # The drawings hold no text from outside, so there is nothing in them to escape.
-        return Markup(getattr(plots, name)(facts))  # noqa: S704
+        return Markup(getattr(plots, name)(facts))  # noqa: S704 - see above
 
     return template.render(facts=facts, draw=draw, words=words, legends=plots.legends(facts)) + "\n"

@@ -116,7 +116,7 @@ class MinutToSqlOperator(MinutTransferOperator):
         condition = " AND ".join(f"{name} = {mark}" for name in dataset.key)
         delete = f"DELETE FROM {self.table} WHERE {condition}"  # noqa: S608 - checked names only
         marks = ", ".join([mark] * len(columns))
-        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - checked names only
         iterator = (_values(dataset, row, as_text=hook.conn_type == "sqlite") for row in rows)
         with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
             if hook.supports_autocommit:

@@ -47,7 +47,7 @@ class MinutEventTrigger(BaseEventTrigger):
         home_id: str | None = None,
         minut_conn_id: str = MinutHook.default_conn_name,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's, without types
         event_uri(event_type, home_id)
         self.event_type = event_type
         self.home_id = home_id
@@ -101,7 +101,7 @@ class MinutEventTrigger(BaseEventTrigger):
                 event_payload(events[event_id], via="poll", redelivered=redelivered)
                 for event_id, redelivered in new.items()
             ]
-            yield TriggerEvent(asset_payload(told))  # type: ignore[no-untyped-call]
+            yield TriggerEvent(asset_payload(told))  # type: ignore[no-untyped-call]  # Airflow's, without types
             # Airflow stores them after this generator has gone on, so it cannot be waited for here.
             task = asyncio.create_task(self._settle(cursor, snapshot, list(new)))
             self._settling.add(task)

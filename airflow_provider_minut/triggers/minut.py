@@ -44,7 +44,7 @@ class MinutSensorTrigger(BaseTrigger):
         silent_fail: bool,
         minut_conn_id: str,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's, without types
         self.condition = condition
         self.arguments = arguments
         self.not_before = not_before
@@ -67,7 +67,7 @@ class MinutSensorTrigger(BaseTrigger):
             event = _event("refused", str(error))
         except MinutError as error:
             event = _event("error", str(error))
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's, without types
 
     async def _wait(self) -> dict[str, Any]:
         deadline, next_at = datetime.fromisoformat(self.deadline), datetime.fromisoformat(self.not_before)
