@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.settings import COUNTS, DEFAULT_BASE_URL, ClientSettings
 from airflow_provider_minut.exceptions import MinutConfigurationError
 

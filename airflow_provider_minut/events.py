@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, TypedDict
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, TypedDict
 
 from airflow_provider_minut.api.times import from_text, to_text
 
-if TYPE_CHECKING:
-    from urllib.parse import SplitResult
-
-    from airflow_provider_minut.api.client import MinutClient
-
 SCHEME = "minut"
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between Minut's clock and the database's
-ENOUGH_OLD = 20  # events in a row
 _NAME = "[A-Za-z0-9_.-]+"
-_PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
-_DATASET = re.compile("datasets/(homes|devices|events|readings)")  # only lineage has these
-_ACCEPTED = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
+EVENT_PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
+ACCEPTED_URIS = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
 
 
 class EventPayload(TypedDict):
@@ -48,8 +41,8 @@ def event_uri(event_type: str, home_id: str | None = None) -> str:
     :raises ValueError: one of them has other characters than letters, digits and ``_.-``.
     """
     path = f"homes/{home_id}/events/{event_type}" if home_id else f"events/{event_type}"
-    if not _PATH.fullmatch(path):
-        text = f"{path!r} is no asset of Minut's events; accepted is {_ACCEPTED}"
+    if not EVENT_PATH.fullmatch(path):
+        text = f"{path!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}"
         raise ValueError(text)
     return f"{SCHEME}://{path}"
 
@@ -58,18 +51,6 @@ def event_uris(payload: EventPayload) -> list[str]:
     """Return the URIs of the assets that an event belongs to; the home's is the first if it has one."""
     homes = [payload["home_id"], None] if payload["home_id"] else [None]
     return [event_uri(payload["event_type"], home_id) for home_id in homes]
-
-
-def sanitize_uri(uri: SplitResult) -> SplitResult:
-    """Check an asset's URI, for Airflow (``asset-uris`` in the provider info).
-
-    :raises ValueError: it is not the URI of an asset that anything here emits events for.
-    """
-    path = uri.netloc + uri.path
-    if not (_PATH.fullmatch(path) or _DATASET.fullmatch(path)) or uri.query or uri.fragment:
-        text = f"{uri.geturl()!r} is no asset of Minut's events; accepted is {_ACCEPTED}"
-        raise ValueError(text)
-    return uri
 
 
 def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = False) -> EventPayload:
@@ -121,28 +102,3 @@ def events_of(extra: Any) -> list[EventPayload]:
     payload = extra.get("payload") if isinstance(extra, dict) else None
     events = payload.get("events") if isinstance(payload, dict) else None
     return [e for e in events if isinstance(e, dict) and "event_id" in e] if isinstance(events, list) else []  # type: ignore[misc]
-
-
-def user_events_since(
-    client: MinutClient, since: datetime, known: Container[str] = ()
-) -> list[dict[str, Any]]:
-    """Return the user events from a moment on, newest first, as Minut sent them (``GET /events``).
-
-    The order of that list is not documented. It is about sorted, but a late upload may stand anywhere;
-    so a few events that are too old, or known, do not end it.
-
-    :param since: aware.
-    :param known: ids of events to leave out.
-    :raises MinutError: as :meth:`MinutClient.request`.
-    """
-    events: list[dict[str, Any]] = []
-    in_a_row = 0
-    for event in client.iter_user_events(order="desc"):
-        moment = event.get("created_at")
-        if isinstance(moment, datetime):
-            in_a_row = in_a_row + 1 if moment < since or event.get("id") in known else 0
-            if in_a_row > ENOUGH_OLD:
-                break
-            if in_a_row == 0:
-                events.append({**event, "created_at": to_text(moment)})
-    return events

@@ -67,6 +67,8 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 }
 
 
+_ASSETS = "airflow_provider_minut.assets.minut"
+
 _SHARED_STATE = """\
 Where processes share access tokens, encrypted, and the request budget: ``file`` (the default: a private
 directory of this user's below the temporary directory), ``memory`` (not at all), the ``file://`` URL of a
@@ -138,13 +140,13 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": _modules(
             "airflow_provider_minut.triggers.events", "airflow_provider_minut.triggers.minut"
         ),
-        "cli": ["airflow_provider_minut.cli.get_cli_commands"],
+        "cli": ["airflow_provider_minut.cli.definition.get_cli_commands"],
         "extra-links": ["airflow_provider_minut.links.minut.MinutWebAppLink"],
         "asset-uris": [
             {
                 "schemes": ["minut"],
-                "handler": "airflow_provider_minut.events.sanitize_uri",
-                "to_openlineage_converter": "airflow_provider_minut.lineage.convert_asset_to_openlineage",
+                "handler": f"{_ASSETS}.sanitize_uri",
+                "to_openlineage_converter": f"{_ASSETS}.convert_asset_to_openlineage",
             }
         ],
         "transfers": [

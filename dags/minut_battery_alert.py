@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, get_current_context, task
 
-from airflow_provider_minut.assets import triggering_events, watched_event
+from airflow_provider_minut.assets.minut import triggering_events, watched_event
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ The run starts when an event arrives, by the webhook that `minut_webhooks` regis
 received, let the triggerer ask for events instead:
 
 ```python
-from airflow_provider_minut.assets import watched_event
+from airflow_provider_minut.assets.minut import watched_event
 
 schedule = [watched_event("disturbance_first_notice")]
 ```
@@ -26,7 +26,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, BaseNotifier, Param, get_current_context, task
 
-from airflow_provider_minut.assets import triggering_events
+from airflow_provider_minut.assets.minut import triggering_events
 from airflow_provider_minut.hooks.minut import MinutHook
 
 log = logging.getLogger(__name__)

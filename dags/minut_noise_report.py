@@ -26,7 +26,7 @@ DAYS = 7
 
 def exported(dataset: str, since: datetime) -> Iterator[dict[str, Any]]:
     """Yield the rows of all files that may have something since then, the oldest file first."""
-    from airflow_provider_minut.formats import read_jsonl
+    from airflow_provider_minut.extraction.formats import read_jsonl
 
     for path in sorted((folder() / dataset).iterdir(), key=lambda path: path.name):
         last_day = path.name.removesuffix(".jsonl.gz").split("_")[-1]

@@ -20,7 +20,7 @@ from typing import Any
 
 from airflow.sdk import DAG, Asset, BaseNotifier, Param, get_current_context, task
 
-from airflow_provider_minut.assets import triggering_events
+from airflow_provider_minut.assets.minut import triggering_events
 from airflow_provider_minut.sensors.minut import MinutHomeEventSensor
 
 log = logging.getLogger(__name__)

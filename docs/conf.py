@@ -21,7 +21,7 @@ project = "airflow-provider-minut"
 version = release = airflow_provider_minut.__version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
-exclude_patterns = ["conf.py"]
+exclude_patterns = ["conf.py", "_generate"]
 
 html_theme = "furo"
 html_title = "Minut for Airflow"
@@ -48,9 +48,9 @@ nitpick_ignore_regex = [
     ("py:.*", "Asset|BaseOperator|Connection|Context|SharedStreamProducer|TaskInstanceKey"),
     ("py:.*", "OperatorLineage|RetryDecision|Airflow(Fail|NotFound|SensorTimeout)(Exception)?"),
     # What Airflow hands from one method of a trigger to another.
-    ("py:class", r"airflow_provider_minut\.event_poll\.Snapshot"),
+    ("py:class", r"airflow_provider_minut\.polling\.poller\.Snapshot"),
     # What the page in Airflow's UI keeps.
-    ("py:class", r"airflow_provider_minut\.api\.vault\.Vault"),
+    ("py:class", r"airflow_provider_minut\.api\.shared_state\.encrypted\.Vault"),
 ]
 
 linkcheck_timeout = 30

@@ -9,11 +9,11 @@ from hypothesis import Phase, settings
 from pytest_httpserver import HTTPServer
 from werkzeug import Response
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.clock import Clock
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.api.shared_state import MemoryState
+from airflow_provider_minut.api.shared_state.memory import MemoryState
 
 ROOT = Path(__file__).parents[1]
 AIRFLOW_VERSION = tuple(int(part) for part in version("apache-airflow").split(".")[:2])

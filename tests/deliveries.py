@@ -8,7 +8,7 @@ import random
 import secrets
 from datetime import UTC, datetime, timedelta
 
-from airflow_provider_minut.webhooks import RegisteredWebhook
+from airflow_provider_minut.webhooks.registration import RegisteredWebhook
 
 NOISE = "disturbance_first_notice"
 HOME = "64aa0000000000000000b001"

@@ -7,17 +7,23 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from airflow_provider_minut.api.auth import BearerAuth, ClientCredentials, TokenProvider
-from airflow_provider_minut.api.budget import Budget, BudgetStatus
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
+from airflow_provider_minut.api.auth.provider import BearerAuth, TokenProvider
+from airflow_provider_minut.api.auth.token import TokenState
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_minut.api.endpoints import Endpoints
-from airflow_provider_minut.api.history import History
+from airflow_provider_minut.api.http.transport import Observer, Transport
 from airflow_provider_minut.api.models import User
+from airflow_provider_minut.api.rate_limiter import Budget, BudgetStatus
+from airflow_provider_minut.api.resources.devices import Devices
+from airflow_provider_minut.api.resources.events import Events
+from airflow_provider_minut.api.resources.homes import Homes
+from airflow_provider_minut.api.resources.readings import Readings
+from airflow_provider_minut.api.resources.users import Users
+from airflow_provider_minut.api.resources.webhooks import Webhooks
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.api.shared_state import PROCESS_STATE, SharedState
-from airflow_provider_minut.api.token import TokenState
-from airflow_provider_minut.api.transport import Observer, Transport
-from airflow_provider_minut.api.vault import Vault
+from airflow_provider_minut.api.shared_state.base import SharedState
+from airflow_provider_minut.api.shared_state.encrypted import Vault
+from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
 PROOF_MAX_AGE = 60.0
@@ -43,7 +49,7 @@ class ClientStatus:
     budget: BudgetStatus
 
 
-class MinutClient(Endpoints, History):
+class MinutClient(Users, Homes, Devices, Events, Readings, Webhooks):
     """A connection to the Minut API. Threads may share it; a context manager closes it.
 
     :param credentials: the OAuth client.
@@ -102,15 +108,6 @@ class MinutClient(Endpoints, History):
         :raises MinutError: the token endpoint could not be asked, or answered nonsense.
         """
         return self._tokens.get().value
-
-    def get_current_user(self) -> User:
-        """Return the user who owns the credentials (``GET /users/me``).
-
-        :raises MinutResponseError: if the answer has no ``user_id``.
-        :raises MinutError: as :meth:`request`.
-        """
-        user: User = self._get_object("/users/me", "user_id")
-        return user
 
     def validate_credentials(self) -> User:
         """Prove that the credentials hold now, and return who owns them.

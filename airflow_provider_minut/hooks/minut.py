@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
-from airflow_provider_minut.metrics import count
+from airflow_provider_minut.utils.metrics import count
 
 if TYPE_CHECKING:
     from airflow.sdk import Connection
 
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import User
-    from airflow_provider_minut.api.shared_state import SharedState
 
 # The Test button blocks a thread of the API server, and minut-status a person: ask once, not for long.
 TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
@@ -115,7 +114,9 @@ class MinutHook(BaseHook):
     def _build_client(self, connection: Connection, overrides: dict[str, Any] | None = None) -> MinutClient:
         from airflow.sdk.log import mask_secret
 
+        from airflow_provider_minut import conf
         from airflow_provider_minut.api.client import MinutClient
+        from airflow_provider_minut.api.shared_state.factory import open_shared_state
         from airflow_provider_minut.connection import read_connection
 
         credentials, settings = read_connection(
@@ -131,9 +132,8 @@ class MinutHook(BaseHook):
         for url in (settings.proxies or {}).values():
             mask_secret(url)
         observe = partial(count, connection.conn_id or self.minut_conn_id)
-        return MinutClient(
-            credentials, settings, state=shared_state(), on_secret=mask_secret, observe=observe
-        )
+        state = open_shared_state(conf.shared_state())
+        return MinutClient(credentials, settings, state=state, on_secret=mask_secret, observe=observe)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -161,18 +161,6 @@ class MinutHook(BaseHook):
             return kind(**options, widget=BS3TextFieldWidget(), validators=[Optional()])
 
         return {name: widget(field) for name, field in CONN_FIELDS.items()}
-
-
-def shared_state() -> SharedState:
-    """Return what the option ``[minut] shared_state`` says.
-
-    :raises MinutConfigurationError: if it cannot be used.
-    """
-    from airflow.providers.common.compat.sdk import conf
-
-    from airflow_provider_minut.api.shared_state import open_shared_state
-
-    return open_shared_state(conf.get("minut", "shared_state", fallback=None) or "file")
 
 
 def who_is(user: User) -> str:

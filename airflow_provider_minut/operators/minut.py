@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook, who_is
 from airflow_provider_minut.links.minut import MinutWebAppLink
+from airflow_provider_minut.policies.retry import no_retry_when_hopeless
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -151,7 +151,7 @@ class MinutUpdateDeviceOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits.
         """
-        from airflow_provider_minut.api.configuration import check_configuration, configuration_changes
+        from airflow_provider_minut.api.resources.thresholds import check_configuration, configuration_changes
 
         with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
             check_configuration(self.reactions, self.quiet_hours)

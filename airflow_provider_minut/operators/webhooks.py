@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError, MinutNotFoundError
-from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.webhooks import RegisteredWebhook, variable_name
+from airflow_provider_minut.policies.retry import no_retry_when_hopeless
+from airflow_provider_minut.webhooks.registration import RegisteredWebhook, variable_name
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -228,13 +228,11 @@ class MinutReconcileEventsOperator(_WebhookOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: Minut could not be asked, or the receiver did not take an event.
         """
-        from airflow_provider_minut.events import user_events_since
-
         with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
             webhook = self._stored()
             if webhook is None:
                 raise MinutConfigurationError("name", f"there is no webhook {self.name}; register it first")
-            events = user_events_since(client, datetime.now(UTC) - self.lookback)
+            events = client.user_events_since(datetime.now(UTC) - self.lookback)
         wanted = [e for e in reversed(events) if "*" in webhook.events or e.get("type") in webhook.events]
         missed = sum(self._deliver(webhook, event) for event in wanted)
         self.log.info("%d events, %d of them had been missed.", len(wanted), missed)

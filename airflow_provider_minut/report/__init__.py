@@ -7,8 +7,8 @@ from datetime import datetime
 from importlib import resources
 from typing import Any
 
-from airflow_provider_minut.report import words
-from airflow_provider_minut.report.gather import gather
+from airflow_provider_minut.report import text as words
+from airflow_provider_minut.report.analysis import gather
 
 
 def noise_report(
@@ -43,7 +43,7 @@ def noise_report(
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    from airflow_provider_minut.report import plots
+    from airflow_provider_minut.report import charts as plots
 
     page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = page.from_string(resources.files(__name__).joinpath("page.html").read_text(encoding="utf-8"))

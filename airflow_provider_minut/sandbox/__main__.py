@@ -11,8 +11,8 @@ import sys
 import textwrap
 from types import FrameType
 
-from airflow_provider_minut.sandbox.choices import SANDBOX_CHOICES
-from airflow_provider_minut.sandbox.limits import LIMITS, problem_with
+from airflow_provider_minut.sandbox.assumptions import SANDBOX_CHOICES
+from airflow_provider_minut.sandbox.config import LIMITS, problem_with
 
 INSTALL_HINT = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
 SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
@@ -36,10 +36,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         import uvicorn
 
-        from airflow_provider_minut.sandbox.deliveries import DeliveryStyle
-        from airflow_provider_minut.sandbox.guard import BASE_PATH
-        from airflow_provider_minut.sandbox.running import LOOPBACK, connection_json, listen, server_config
-        from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
+        from airflow_provider_minut.sandbox.config import DeliveryStyle, SandboxConfig
+        from airflow_provider_minut.sandbox.sandbox import LOOPBACK, connection_json, listen, server_config
+        from airflow_provider_minut.sandbox.server.middleware import BASE_PATH
+        from airflow_provider_minut.sandbox.server.state import SandboxState
     except ImportError:
         print(INSTALL_HINT, file=sys.stderr)
         return 2
@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _emit(args: argparse.Namespace) -> int:
-    from airflow_provider_minut.sandbox.emitting import ask_to_emit
+    from airflow_provider_minut.sandbox.server.control import ask_to_emit
 
     body = {
         "type": args.event_type,

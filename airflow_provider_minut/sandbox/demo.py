@@ -21,7 +21,7 @@ from airflow_provider_minut.sandbox.__main__ import INSTALL_HINT
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from airflow_provider_minut.sandbox.running import Sandbox
+    from airflow_provider_minut.sandbox.sandbox import Sandbox
 
 DAG_ID = "minut_validate_credentials"
 DAGS_FOLDER = Path(__file__).parents[1] / "example_dags"
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         from rich.console import Console
 
-        from airflow_provider_minut.sandbox.running import Sandbox
+        from airflow_provider_minut.sandbox.sandbox import Sandbox
     except ImportError:
         print(INSTALL_HINT, file=sys.stderr)
         return 2

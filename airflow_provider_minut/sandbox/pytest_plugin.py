@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from airflow_provider_minut.sandbox.running import Sandbox
+    from airflow_provider_minut.sandbox.sandbox import Sandbox
 
 
 @pytest.fixture
 def minut_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     """Run a Minut sandbox, and point the Airflow connection ``minut_default`` at it."""
     try:
-        from airflow_provider_minut.sandbox.running import Sandbox
+        from airflow_provider_minut.sandbox.sandbox import Sandbox
     except ImportError:
         hint = "minut_sandbox needs an extra: pip install 'airflow-provider-minut[sandbox]'"
         pytest.fail(hint, pytrace=False)

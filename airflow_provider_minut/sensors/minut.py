@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
-from airflow_provider_minut.arguments import checked_moment, checked_names
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
-from airflow_provider_minut.failing import no_retry_when_hopeless
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.links.minut import MinutWebAppLink
-from airflow_provider_minut.waiting import CONDITIONS, Look
+from airflow_provider_minut.policies.retry import no_retry_when_hopeless
+from airflow_provider_minut.polling.conditions import CONDITIONS, Look
+from airflow_provider_minut.utils.validation import checked_moment, checked_names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_minut.arguments import checked_moment, checked_names
-from airflow_provider_minut.datasets import (
+from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.datasets import (
     DEFAULT_SENSORS,
     DEFAULT_TIME_RESOLUTION,
     Dataset,
-    Extraction,
     Selection,
     checked_dataset,
 )
-from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.extractor import Extraction
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.links.minut import MinutWebAppLink
+from airflow_provider_minut.utils.validation import checked_moment, checked_names
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -116,7 +116,7 @@ class MinutTransferOperator(BaseOperator):
 
         :param task_instance: not needed.
         """
-        from airflow_provider_minut.lineage import no_lineage, transfer_lineage
+        from airflow_provider_minut.utils.openlineage import no_lineage, transfer_lineage
 
         if self._rows_written is None:
             return no_lineage()  # OpenLineage asks after a failure too; then nothing was written

@@ -14,11 +14,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
-from airflow_provider_minut.failing import no_retry_when_hopeless
-from airflow_provider_minut.formats import FORMATS, check_format
+from airflow_provider_minut.extraction.formats import FORMATS, check_format
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.lineage import report_to_collector
+from airflow_provider_minut.policies.retry import no_retry_when_hopeless
 from airflow_provider_minut.transfers.base import MinutTransferOperator
+from airflow_provider_minut.utils.openlineage import report_to_collector
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

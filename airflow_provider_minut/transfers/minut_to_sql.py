@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_minut.api.times import from_text
-from airflow_provider_minut.datasets import Dataset, Row, tabular
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.failing import no_retry_when_hopeless
-from airflow_provider_minut.formats import FORMATS, read_jsonl
+from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
+from airflow_provider_minut.extraction.formats import FORMATS, read_jsonl
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.lineage import report_to_collector
+from airflow_provider_minut.policies.retry import no_retry_when_hopeless
 from airflow_provider_minut.transfers.base import MinutTransferOperator
+from airflow_provider_minut.utils.openlineage import report_to_collector
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from airflow_provider_minut.api.times import from_text
-from airflow_provider_minut.event_cursor import EventCursor
-from airflow_provider_minut.event_poll import EventPoll, Snapshot
 from airflow_provider_minut.events import asset_payload, event_payload, event_uri
 from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.polling.cursor import EventCursor
+from airflow_provider_minut.polling.poller import EventPoll, Snapshot
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
@@ -28,7 +28,7 @@ CURSOR = "minut_event_cursor"
 class MinutEventTrigger(BaseEventTrigger):
     """Fires for each event of a type, in all homes or in one: ``GET /events`` (seen in public clients).
 
-    For an ``AssetWatcher``; :func:`~airflow_provider_minut.assets.watched_event` puts the two together.
+    For an ``AssetWatcher``; :func:`~airflow_provider_minut.assets.minut.watched_event` puts the two together.
     All triggers of a connection share one poll every ``[minut] event_poll_interval`` seconds.
 
     On Airflow 3.3 and later a cursor in the asset's state store survives restarts: no event is lost, and

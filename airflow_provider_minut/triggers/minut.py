@@ -11,8 +11,8 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError, MinutError
-from airflow_provider_minut.shared_client import SharedClient
-from airflow_provider_minut.waiting import CONDITIONS, Look
+from airflow_provider_minut.polling.async_client import SharedClient
+from airflow_provider_minut.polling.conditions import CONDITIONS, Look
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class MinutSensorTrigger(BaseTrigger):
 
     ``status`` is ``success``; ``timeout``; ``error``, if another try may help; or ``refused``, if none can.
 
-    :param condition: what to wait for: its name in ``airflow_provider_minut.waiting.CONDITIONS``.
+    :param condition: what to wait for: its name in ``airflow_provider_minut.polling.conditions.CONDITIONS``.
     :param arguments: of the condition.
     :param not_before: when to look first, ISO 8601 with a time zone.
     :param deadline: when to look last, ISO 8601 with a time zone.

@@ -21,11 +21,12 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.datasets import DATASETS, Extraction, Selection
-from airflow_provider_minut.formats import COMPRESSION_LEVEL, FORMATS
+from airflow_provider_minut.extraction.datasets import DATASETS, Selection
+from airflow_provider_minut.extraction.extractor import Extraction
+from airflow_provider_minut.extraction.formats import COMPRESSION_LEVEL, FORMATS
 from airflow_provider_minut.transfers.minut_to_object_storage import _replaced
 from tests.benchmarks.processes import api, show
 

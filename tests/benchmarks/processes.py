@@ -18,13 +18,13 @@ from pathlib import Path
 
 from authlib.integrations.requests_client import OAuth2Session
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
-from airflow_provider_minut.api.file_state import FileState
-from airflow_provider_minut.api.redis_state import RedisState
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.api.shared_state.file import FileState
+from airflow_provider_minut.api.shared_state.redis import RedisState
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.servers import RedisServer
 
 fork = multiprocessing.get_context("fork")

@@ -13,12 +13,12 @@ import multiprocessing
 import threading
 import time
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.sandbox import server
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
+from airflow_provider_minut.sandbox.server import app as server
 
 THREADS, SECONDS, LIFETIME, TOKEN_DELAY = 4, 30.0, 6, 0.2
 

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_minut.api import budget
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api import rate_limiter as budget
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
-from airflow_provider_minut.api.file_state import FileState
-from airflow_provider_minut.api.redis_state import RedisState
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.metrics import count
+from airflow_provider_minut.api.shared_state.file import FileState
+from airflow_provider_minut.api.shared_state.redis import RedisState
+from airflow_provider_minut.utils.metrics import count
 from tests.servers import RedisServer
 
 ROUNDS, CALLS = 40, 50

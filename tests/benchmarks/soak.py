@@ -23,8 +23,8 @@ import psutil
 from redis import Redis
 
 from airflow_provider_minut.events import events_of
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.benchmarks.footprint import Footprints
 from tests.benchmarks.soak_dags import (
     BUSY_HOME,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_minut.sandbox.fleet import device_id, home_id
+from airflow_provider_minut.sandbox.simulation.fleet import device_id, home_id
 
 WATCHED, DELIVERED = "disturbance_first_notice", "disturbance_ended"
 BUSY_HOME, QUIET_HOME, HOMES = home_id(1), home_id(2), 5
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from airflow.sdk import DAG, Asset, get_current_context, task
 
-from airflow_provider_minut.assets import triggering_events, watched_event
+from airflow_provider_minut.assets.minut import triggering_events, watched_event
 from airflow_provider_minut.operators.minut import MinutValidateCredentialsOperator
 from airflow_provider_minut.operators.webhooks import MinutCreateWebhookOperator, MinutReconcileEventsOperator
 from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor, MinutHomeEventSensor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from airflow_provider_minut.api.reply import retry_after
+from airflow_provider_minut.api.http.response import retry_after
 
 SEEDS = (
     b"120",

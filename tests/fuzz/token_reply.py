@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_minut.api.reply import Reply, error_from_reply, parse_json
-from airflow_provider_minut.api.token import MAX_LIFETIME, token_from_reply
+from airflow_provider_minut.api.auth.token import MAX_LIFETIME, token_from_reply
+from airflow_provider_minut.api.http.response import Reply, error_from_reply, parse_json
 from airflow_provider_minut.exceptions import MinutError
 
 SEEDS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from airflow_provider_minut.events import event_uris
-from airflow_provider_minut.plugins.delivery import ForeignDeliveryError, read_delivery
-from airflow_provider_minut.webhooks import RegisteredWebhook
+from airflow_provider_minut.webhooks.delivery import ForeignDeliveryError, read_delivery
+from airflow_provider_minut.webhooks.registration import RegisteredWebhook
 
 WEBHOOK = RegisteredWebhook(hook_id="h", url="https://x", events=("*",), hook_secret="s", echoed="t")
 EVENT = b'{"id": "e1", "type": "battery_low", "created_at": "2026-06-01T10:00:00.000Z", "home_id": "b1"}'

@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
-from airflow_provider_minut.api.history import SENSORS
+from airflow_provider_minut.api.resources.readings import SENSORS
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.exceptions import MinutNotFoundError, MinutRequestError
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 
 NOW = datetime.now(UTC)
 

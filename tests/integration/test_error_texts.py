@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.integration.error_texts import FAULTS, PAGE, classes, page, texts
+from docs._generate.errors import FAULTS, PAGE, classes, page, texts
 
 
 def test_page_is_up_to_date():
-    assert PAGE.read_text() == page(), "run: uv run python -m tests.integration.error_texts"
+    assert PAGE.read_text() == page(), "run: uv run nox -s generate"
 
 
 def test_every_error_that_is_raised_has_a_text():

@@ -12,10 +12,11 @@ from importlib.util import find_spec
 import pytest
 from airflow.triggers.base import BaseEventTrigger
 
-from airflow_provider_minut import event_poll
-from airflow_provider_minut.event_cursor import LOOKBACK
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut import conf
+from airflow_provider_minut.polling import poller as event_poll
+from airflow_provider_minut.polling.cursor import LOOKBACK
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from airflow_provider_minut.triggers.events import MinutEventTrigger
 from tests.conftest import AIRFLOW_VERSION
 
@@ -28,7 +29,7 @@ def sandbox(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
     monkeypatch.setenv("AIRFLOW__MINUT__EVENT_POLL_INTERVAL", "1")
     monkeypatch.setattr(event_poll, "SOON", 0.05)
-    monkeypatch.setattr(event_poll, "_interval", lambda: 0.1)
+    monkeypatch.setattr(conf, "event_poll_interval", lambda: 0.1)
     with Sandbox(SandboxConfig(homes=2, devices=2, rate_limit=False, spells_per_day=2)) as running:
         extra = {"requests_per_second": 10**6, "requests_per_minute": 10**6, "max_attempts": 1}
         connection = json.dumps({**json.loads(running.connection_json), "extra": extra})

@@ -10,9 +10,8 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT
+from docs._generate.faults import PAGE, page
 from tests.integration.faults.fault import SECRETS, Bench
-from tests.integration.faults.page import page
 from tests.integration.faults.table import GROUPS
 
 # The request, the endpoint or the field that an error is about.
@@ -68,4 +67,4 @@ def test_rows_are_many_and_distinct():
 
 
 def test_page_is_up_to_date():
-    assert (ROOT / "docs/faults.md").read_text() == page(), "run: uv run python -m tests.integration.faults"
+    assert PAGE.read_text() == page(), "run: uv run nox -s generate"

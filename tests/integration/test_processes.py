@@ -12,10 +12,10 @@ import time
 import pytest
 from werkzeug import Response
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
-from airflow_provider_minut.api.file_state import FileState
 from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.shared_state.file import FileState
 from tests.conftest import CLIENT_ID, CLIENT_SECRET
 
 # Forked children do not import everything again; that is also how Airflow makes its task processes.

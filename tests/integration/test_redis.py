@@ -13,15 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from airflow_provider_minut.api import redis_state
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
-from airflow_provider_minut.api.redis_state import LEASE, RedisState
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.api.shared_state import MemoryState, open_shared_state
-from airflow_provider_minut.api.slots import Rate
+from airflow_provider_minut.api.shared_state import redis as redis_state
+from airflow_provider_minut.api.shared_state.factory import open_shared_state
+from airflow_provider_minut.api.shared_state.memory import MemoryState
+from airflow_provider_minut.api.shared_state.redis import LEASE, RedisState
+from airflow_provider_minut.api.shared_state.reservations import Rate
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRateLimitError
-from airflow_provider_minut.sandbox.running import Sandbox
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 
 fork = multiprocessing.get_context("fork")
 RATES = [Rate(20, 1.25), Rate(120, 60.25)]

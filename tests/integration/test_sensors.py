@@ -18,12 +18,12 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_minut.exceptions import MinutError
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.polling.async_client import SharedClient
+from airflow_provider_minut.polling.conditions import Look
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor, MinutHomeEventSensor
-from airflow_provider_minut.shared_client import SharedClient
 from airflow_provider_minut.triggers.minut import MinutSensorTrigger
-from airflow_provider_minut.waiting import Look
 
 try:
     from airflow.sdk.exceptions import AirflowRescheduleException

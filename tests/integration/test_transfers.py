@@ -24,8 +24,8 @@ from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_minut.exceptions import MinutError
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
 from tests.servers import PostgresServer
@@ -134,7 +134,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
     serve, tmp_path, databases, monkeypatch
 ):
     """50 homes, 30 days, 5 % faults, and an event uploaded late every 20 ms."""
-    monkeypatch.setattr("airflow_provider_minut.api.transport.FIRST_BACKOFF", 0.001)
+    monkeypatch.setattr("airflow_provider_minut.api.http.retry.FIRST_BACKOFF", 0.001)
     sandbox = serve(homes=50, devices=50, spells_per_day=6, fault_rate=0.05)
     before = truth(sandbox, 50)
     assert len(before) > 15_000

@@ -5,7 +5,7 @@ quick unit tests that are about it are run. A mutant that no test notices surviv
 the change makes no difference. docs/mutation.md explains the survivors.
 
 Run it with:  uv run python -m tests.mutation                (about half an hour)
-          or:  uv run python -m tests.mutation api/budget
+          or:  uv run python -m tests.mutation api/rate_limiter
 After tests were added, and nothing else was changed, only the survivors need another try:
                uv run python -m tests.mutation --survivors
 """
@@ -41,28 +41,36 @@ PRELOADED = (
     "pytest", "hypothesis", "pytest_httpserver", "requests", "tenacity", "filelock", "cryptography.fernet",
     "fastapi", "uvicorn",
 )  # fmt: skip
-RECEIVER = "tests/unit/plugins/test_receiver.py"
+RECEIVER = "tests/unit/webhooks/test_receiver.py"
 # The tests of each module, most telling first: a mutant is done with at its first failure.
 TESTS = {
-    "api/auth": [
-        "tests/unit/api/test_renewal.py",
-        "tests/unit/api/test_auth.py",
-        "tests/unit/api/test_budget.py::test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue",
+    "api/auth/provider": [
+        "tests/unit/api/auth/test_provider_refresh.py",
+        "tests/unit/api/auth/test_provider.py",
+        "tests/unit/api/test_rate_limiter.py::test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue",
     ],
-    "api/transport": [
-        "tests/unit/api/test_transport_limits.py",
-        "tests/unit/api/test_transport.py",
-        "tests/unit/api/test_budget.py",
+    "api/http/transport": [
+        "tests/unit/api/http/test_transport_limits.py",
+        "tests/unit/api/http/test_transport.py",
+        "tests/unit/api/test_rate_limiter.py",
     ],
-    "api/budget": ["tests/unit/api/test_budget.py"],
-    "plugins/receiver": [RECEIVER],
-    "webhooks": ["tests/unit/test_webhooks.py", "tests/unit/test_webhooks_properties.py", RECEIVER],
-    "plugins/delivery": ["tests/unit/plugins/test_delivery_properties.py", RECEIVER],
+    "api/http/retry": [
+        "tests/unit/api/http/test_transport_limits.py",
+        "tests/unit/api/http/test_transport.py",
+    ],
+    "api/rate_limiter": ["tests/unit/api/test_rate_limiter.py"],
+    "webhooks/receiver": [RECEIVER],
+    "webhooks/registration": [
+        "tests/unit/webhooks/test_registration.py",
+        "tests/unit/webhooks/test_registration_properties.py",
+        RECEIVER,
+    ],
+    "webhooks/delivery": ["tests/unit/webhooks/test_delivery_properties.py", RECEIVER],
 }
 # They take seconds, and notice nothing that others do not.
 SLOW = (
-    "tests/unit/api/test_auth.py::test_1000_calls_from_16_threads_make_one_token_request",
-    "tests/unit/test_webhooks.py::test_airflow_masks_the_variable",
+    "tests/unit/api/auth/test_provider.py::test_1000_calls_from_16_threads_make_one_token_request",
+    "tests/unit/webhooks/test_registration.py::test_airflow_masks_the_variable",
     f"{RECEIVER}::test_importing_the_plugin_costs_nothing",
 )
 

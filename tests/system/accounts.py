@@ -9,8 +9,8 @@ from contextlib import ExitStack, contextmanager
 
 from werkzeug import Response
 
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 
 # What a task with this connection tells, whichever it is. The good one has to be the first.
 FAILURES = {

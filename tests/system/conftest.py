@@ -16,7 +16,7 @@ import psycopg2
 import pytest
 import requests
 
-from airflow_provider_minut.sandbox.running import Sandbox
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.conftest import ROOT
 from tests.servers import PostgresServer, free_port
 from tests.system import components

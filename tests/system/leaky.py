@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from airflow.sdk import Asset, AssetAny, dag, task
 
-from airflow_provider_minut.assets import watched_event
+from airflow_provider_minut.assets.minut import watched_event
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.operators.minut import (
     MinutApiOperator,

@@ -14,7 +14,7 @@ from contextlib import closing
 import pytest
 from werkzeug import Response
 
-from airflow_provider_minut.sandbox.running import Sandbox, connection_json
+from airflow_provider_minut.sandbox.sandbox import Sandbox, connection_json
 from tests.conftest import AIRFLOW_VERSION, CLIENT_ID, CLIENT_SECRET, DEPRECATIONS, ROOT
 
 HOME = "64aa0000000000000000b001"
@@ -32,7 +32,7 @@ with DAG("habits", schedule=None):
     MinutToObjectStorageOperator(task_id="export", dataset="devices", path="FOLDER/devices.csv", format="csv")
 
 try:
-    from airflow_provider_minut.retry_policy import MinutRetryPolicy
+    from airflow_provider_minut.policies.retry import MinutRetryPolicy
 except ImportError:
     policy = {}
 else:

@@ -17,7 +17,7 @@ import redis
 import requests
 from cryptography.fernet import Fernet
 
-from airflow_provider_minut.webhooks import RegisteredWebhook, variable_name
+from airflow_provider_minut.webhooks.registration import RegisteredWebhook, variable_name
 from tests.deliveries import HOME, NOISE, Sender, an_event, bad_deliveries, registered, signed
 from tests.servers import RedisServer
 from tests.system import leaks

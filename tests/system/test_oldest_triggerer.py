@@ -15,7 +15,7 @@ WATCHERS = 2
 DAG = f"""
 from airflow.sdk import dag, task
 
-from airflow_provider_minut.assets import watched_event
+from airflow_provider_minut.assets.minut import watched_event
 
 
 @dag(schedule=[watched_event("{NOISE}"), watched_event("{NOISE}", "{HOME}")])

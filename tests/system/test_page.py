@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import requests
 
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.deliveries import NOISE, Sender, an_event, delivery, registered, request_bytes, signed
 from tests.servers import RedisServer
 from tests.system.browser import open_page, picture
@@ -323,7 +323,7 @@ def test_page_in_the_ui(shown, page_of, tmp_path, request):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("shown", ["file"], indirect=True)
 def test_two_open_pages_and_two_workers_ask_minut_once_in_a_while(shown, page_of, capsys):
-    """In full, the hour is simulated in tests/unit/plugins/test_account.py."""
+    """In full, the hour is simulated in tests/unit/status_page/test_account.py."""
     import psutil
 
     children = psutil.Process(shown.running.process_id("api-servers")).children(recursive=True)

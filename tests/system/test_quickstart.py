@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_minut.sandbox.state import SandboxConfig, SandboxState
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.server.state import SandboxState
 from tests.conftest import ROOT
 from tests.servers import free_port
 from tests.system.components import wait_for

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from airflow_provider_minut.sandbox.fleet import home_id
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
+from airflow_provider_minut.sandbox.simulation.fleet import home_id
 from tests.system.components import wait_for
 
 pytestmark = pytest.mark.measured

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from tests.conftest import ROOT
-from tests.unit.test_docs import CLASSES, ERRORS
+from tests.project.test_docs import CLASSES, ERRORS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

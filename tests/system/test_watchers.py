@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 import pytest
 
 from airflow_provider_minut.events import events_of
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.system.components import wait_for
 
 HOMES = [f"64aa0000000000000000b{number:03}" for number in range(1, 51)]
@@ -24,7 +24,7 @@ from pathlib import Path
 
 from airflow.sdk import dag, get_current_context, task
 
-from airflow_provider_minut.assets import triggering_events, watched_event
+from airflow_provider_minut.assets.minut import triggering_events, watched_event
 
 
 @dag(schedule=[watched_event("{NOISE}")], max_active_runs=1)

@@ -16,8 +16,8 @@ import pytest
 import requests
 
 from airflow_provider_minut.events import events_of
-from airflow_provider_minut.sandbox.running import Sandbox
-from airflow_provider_minut.sandbox.state import SandboxConfig
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.conftest import ROOT
 from tests.deliveries import (
     HOME,

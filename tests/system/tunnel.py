@@ -10,8 +10,8 @@ import threading
 import trustme
 import uvicorn
 
-from airflow_provider_minut.sandbox.running import listen
-from airflow_provider_minut.sandbox.server import create_app
+from airflow_provider_minut.sandbox.sandbox import listen
+from airflow_provider_minut.sandbox.server.app import create_app
 
 NAME = "api.minut.com"
 

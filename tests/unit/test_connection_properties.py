@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_minut.api.client import MinutClient
-from airflow_provider_minut.api.shared_state import MemoryState
+from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.connection import EXTRA_KEYS, read_connection
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from tests.strategies import almost, json_values, numbers, texts

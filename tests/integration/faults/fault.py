@@ -13,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.clock import Clock
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.api.shared_state import MemoryState
+from airflow_provider_minut.api.shared_state.memory import MemoryState
 from tests.conftest import CLIENT_ID, CLIENT_SECRET
 from tests.integration.faults.server import GOOD_TOKEN, OK, TOKEN_MARK, Server
 

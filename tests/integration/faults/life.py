@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from airflow_provider_minut.api.auth import ClientCredentials
+from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.exceptions import MinutError
 from tests.conftest import CLIENT_ID, CLIENT_SECRET
 from tests.integration.faults.fault import Fault, get, post

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_minut.api.file_state import FileState
-from airflow_provider_minut.api.redis_state import RedisState
-from airflow_provider_minut.api.shared_state import MemoryState
-from airflow_provider_minut.api.token import ENTRY_VERSION
+from airflow_provider_minut.api.auth.token import ENTRY_VERSION
+from airflow_provider_minut.api.shared_state.file import FileState
+from airflow_provider_minut.api.shared_state.memory import MemoryState
+from airflow_provider_minut.api.shared_state.redis import RedisState
 from airflow_provider_minut.exceptions import MinutConnectionError
 from tests.integration.faults.fault import PASSWORD, Fault, get, post
 from tests.integration.faults.server import Do, Server

@@ -7,8 +7,8 @@ import signal
 import threading
 import time
 
-from airflow_provider_minut.api.file_state import FileState
-from airflow_provider_minut.api.shared_state import PROCESS_STATE, MemoryState
+from airflow_provider_minut.api.shared_state.file import FileState
+from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE, MemoryState
 from tests.integration.faults.fault import Fault, fork, get, kill_at_end, post
 from tests.integration.faults.server import GOOD_TOKEN, OK, Do
 
@@ -61,7 +61,7 @@ def signalled(number, *, call=get, during="api", on_term=None):
 
 def short_patience(bench):
     """Wait a second for others, not thirty."""
-    bench.monkeypatch.setattr("airflow_provider_minut.api.auth.TOKEN_DEADLINE", 1.0)
+    bench.monkeypatch.setattr("airflow_provider_minut.api.auth.provider.TOKEN_DEADLINE", 1.0)
 
 
 def in_budget_wait(number, on_term=None):

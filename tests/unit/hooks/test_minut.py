@@ -12,7 +12,7 @@ from types import SimpleNamespace
 import pytest
 from asgiref.sync import sync_to_async
 
-from airflow_provider_minut.api.token import TokenEntry
+from airflow_provider_minut.api.auth.token import TokenEntry
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError
 from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_minut.hooks.minut import MinutHook

@@ -18,10 +18,10 @@ from airflow_provider_minut.operators.webhooks import (
     MinutDeleteWebhookOperator,
     MinutReconcileEventsOperator,
 )
-from airflow_provider_minut.plugins.receiver import Receiver, create_app
-from airflow_provider_minut.plugins.registry import WebhookRegistry
-from airflow_provider_minut.webhooks import RegisteredWebhook
-from tests.unit.plugins.test_receiver import Recorder, serving
+from airflow_provider_minut.webhooks.receiver import Receiver, create_app
+from airflow_provider_minut.webhooks.registration import RegisteredWebhook
+from airflow_provider_minut.webhooks.registry import WebhookRegistry
+from tests.unit.webhooks.test_receiver import Recorder, serving
 
 URL = "https://airflow.example.com/minut/webhooks/main"
 KEY = "minut_webhook_secret_main"

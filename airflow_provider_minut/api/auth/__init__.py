@@ -1,0 +1,1 @@
+"""Client credentials, access tokens, and when they are refreshed."""

@@ -1,0 +1,1 @@
+"""The one request path: transport, retries, responses, network errors."""

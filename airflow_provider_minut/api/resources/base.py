@@ -1,0 +1,92 @@
+"""What every endpoint is built from: a request, and a list that comes in pages."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from airflow_provider_minut.api.resources.pagination import Page, iterate, page_of
+from airflow_provider_minut.api.settings import ClientSettings
+from airflow_provider_minut.api.times import parse_fields
+from airflow_provider_minut.exceptions import (
+    MinutConfigurationError,
+    MinutRequestError,
+    MinutResponseError,
+)
+
+log = logging.getLogger(__name__)
+
+# The one page size that the documentation shows (Managing guests); whatever else is tried may be too large.
+DOCUMENTED_PAGE_SIZE = 30
+
+
+class Resource:
+    """Base of the classes that know endpoints.
+
+    :param settings: of the client.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+        self._page_size = settings.page_size
+
+    def request(
+        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
+    ) -> Any:
+        """Send a request to any endpoint and return the parsed JSON."""
+        raise NotImplementedError
+
+    def _get_object(self, path: str, id_field: str, times: Iterable[str] = ()) -> Any:
+        answer = self.request("GET", path)
+        return checked_object(f"GET {path}", answer, id_field, times)
+
+    def _page(self, path: str, key: str, offset: int, params: Mapping[str, Any]) -> Page:
+        """Return one page; a smaller one from now on if the API does not take so large a limit."""
+        for limit in sorted({self._page_size, min(self._page_size, DOCUMENTED_PAGE_SIZE)}, reverse=True):
+            try:
+                query = {**params, "limit": limit, "offset": offset}
+                page = page_of(f"GET {path}", self.request("GET", path, params=query), key, limit)
+            except MinutRequestError as error:
+                if error.status not in {400, 422} or limit <= DOCUMENTED_PAGE_SIZE:
+                    raise
+            else:
+                if limit < self._page_size:
+                    text = "Minut does not take pages of %d; pages of %d from now on (setting 'page_size')."
+                    log.info(text, self._page_size, limit)
+                    self._page_size = limit
+                return page
+        raise AssertionError  # the last limit either raised or returned
+
+    def _pages(self, path: str, key: str, params: Mapping[str, Any]) -> Callable[[int], Page]:
+        return lambda offset: self._page(path, key, offset, params)
+
+    def _list(
+        self, path: str, key: str, id_field: str, times: Iterable[str] = (), params: Mapping[str, Any] = {}
+    ) -> Iterator[Any]:
+        for item in iterate(self._pages(path, key, params), id_field, what=f"list of {key}"):
+            parse_fields(item, times)
+            yield item
+
+
+def checked_object(where: str, answer: Any, id_field: str, times: Iterable[str] = ()) -> Any:
+    """Return the answer if it is the object that was asked for.
+
+    :raises MinutResponseError: it has no id.
+    """
+    if not isinstance(answer, dict) or not isinstance(answer.get(id_field), str) or not answer[id_field]:
+        text = f"{where} answered without a {id_field}. {MinutResponseError.remedy}"
+        raise MinutResponseError(text)
+    parse_fields(answer, times)
+    return answer
+
+
+def checked_id(name: str, value: str) -> str:
+    """Return an id that may stand in a path.
+
+    :raises MinutConfigurationError: it is no id.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise MinutConfigurationError(name, "must be an id as Minut gives it, like 64aa0000000000000000b001")
+    return value

@@ -1,0 +1,46 @@
+"""Webhooks: listed, created, deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from airflow_provider_minut.api.models import Webhook
+from airflow_provider_minut.api.resources.base import Resource, checked_id, checked_object
+from airflow_provider_minut.api.resources.pagination import page_of
+from airflow_provider_minut.api.times import parse_fields
+
+
+class Webhooks(Resource):
+    """The webhooks of an account."""
+
+    def iter_webhooks(self) -> Iterator[Webhook]:
+        """Yield the webhooks (``GET /webhooks``; seen in public clients).
+
+        :raises MinutError: as :meth:`MinutClient.request`.
+        """
+        page = page_of("GET /webhooks", self.request("GET", "/webhooks"), "hooks", None)
+        for hook in page.items:
+            parse_fields(hook, ("created_at",))
+            yield hook  # type: ignore[misc]  # a TypedDict is a promise, not a check
+
+    def create_webhook(self, url: str, events: Iterable[str], *, token: str | None = None) -> Webhook:
+        """Create a webhook and return it (``POST /webhooks``; developer.minut.com, Webhooks).
+
+        :param url: publicly reachable HTTPS.
+        :param events: names of *user* events, or ``["*"]`` alone for all.
+        :param token: comes with every delivery.
+        :return: the webhook; its ``hook_secret`` is shown this once, and it is a secret.
+        :raises MinutError: as :meth:`MinutClient.request`. If no answer arrived, look whether it exists.
+        """
+        body = {"url": url, "events": list(events)} | ({"token": token} if token else {})
+        answer = self.request("POST", "/webhooks", json=body)
+        webhook: Webhook = checked_object("POST /webhooks", answer, "hook_id", ("created_at",))
+        return webhook
+
+    def delete_webhook(self, hook_id: str) -> None:
+        """Delete a webhook (``DELETE /webhooks/{hook_id}``; seen in public clients).
+
+        :raises MinutNotFoundError: there is no such webhook.
+        :raises MinutError: as :meth:`MinutClient.request`.
+        """
+        self.request("DELETE", f"/webhooks/{checked_id('hook_id', hook_id)}")

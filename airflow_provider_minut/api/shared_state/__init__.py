@@ -1,0 +1,1 @@
+"""Where processes share a token and a rate limit."""

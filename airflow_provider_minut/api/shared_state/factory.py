@@ -1,0 +1,43 @@
+"""Opens the shared state that the option ``[minut] shared_state`` names."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from airflow_provider_minut.api.shared_state.base import SharedState
+from airflow_provider_minut.api.shared_state.file import FileState, default_directory
+from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE
+from airflow_provider_minut.exceptions import MinutConfigurationError
+
+
+@functools.cache
+def open_shared_state(place: str) -> SharedState:
+    """Return the shared state at ``place``; in one process always the same one.
+
+    :param place: ``memory``, ``file`` (a directory of this user's below the temporary directory),
+        ``file:///path/of/a/directory``, or the URL of a Redis (``redis://``, ``rediss://``).
+    :raises MinutConfigurationError: if it is anything else. The text does not repeat it, since a URL
+        may hold a password.
+    """
+    if place == "memory":
+        return PROCESS_STATE
+    if place == "file":
+        return FileState(default_directory())
+    parts = urlsplit(place)
+    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
+        return FileState(Path(unquote(parts.path)))
+    if parts.scheme in {"redis", "rediss"}:
+        return _open_redis(place, FileState(default_directory()))
+    reason = "must be memory, file, file:///path/of/a/directory, or redis://host:port/database"
+    raise MinutConfigurationError("shared_state", reason)
+
+
+def _open_redis(url: str, fallback: SharedState) -> SharedState:
+    try:
+        from airflow_provider_minut.api.shared_state.redis import RedisState
+    except ImportError:
+        reason = "needs the redis library: pip install 'airflow-provider-minut[redis]'"
+        raise MinutConfigurationError("shared_state", reason) from None
+    return RedisState(url, fallback=fallback)

@@ -1,0 +1,215 @@
+"""A shared state in a private directory: for all processes of one user on one host."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import logging
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE, MemoryState
+from airflow_provider_minut.api.shared_state.reservations import UpdatedSlots
+
+log = logging.getLogger(__name__)
+
+MAX_ENTRY_BYTES = 65_536
+MAX_UPDATED_BYTES = 16 * 2**20
+LOCK_POLL_INTERVAL = 0.02  # seconds
+# Seconds to wait for whoever updates an entry, which takes microseconds unless it is stopped.
+UPDATE_TIMEOUT = 1.0
+# Seconds for which the directory is left alone after it failed.
+PAUSE_AFTER_FAILURE = 30.0
+REMOVE_AFTER = 2 * 86_400.0
+
+
+def default_directory() -> Path:
+    """Return the directory that belongs to this user on this host.
+
+    Below the temporary directory, which is local and needs no home; the user id keeps users apart.
+    """
+    return Path(tempfile.gettempdir()) / f"airflow-provider-minut-{os.geteuid()}"
+
+
+class FileState(UpdatedSlots):
+    """Shared by the processes of one user on one host. A cache: if it fails, the process goes on alone.
+
+    Entries are written to a new file and renamed, so that nobody ever reads half of one (updates, which
+    are small and frequent, are written in place). Locks are the
+    kernel's and end with their holder. The directory is used only if it is ours alone.
+
+    :param directory: where; created if it is missing.
+    :param fallback: what takes over while the directory cannot be used.
+    """
+
+    def __init__(self, directory: Path, *, fallback: MemoryState = PROCESS_STATE) -> None:
+        self._directory = directory
+        self._fallback = fallback
+        self._failed_at = -PAUSE_AFTER_FAILURE
+        self._warned = False
+
+    def __str__(self) -> str:
+        return f"the directory {self._directory}"
+
+    def read(self, name: str) -> bytes | None:
+        """Return the entry, or ``None`` if there is none."""
+        if self._is_usable():
+            try:
+                return _read_own_file(self._directory / name)
+            except OSError as error:
+                if error.errno in {errno.ENOENT, errno.ELOOP}:  # ELOOP: a symbolic link, not followed
+                    return None
+                self._give_up(error)
+        return self._fallback.read(name)
+
+    def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
+        """Put ``entry`` in the place of what was there, all of it or nothing."""
+        self._fallback.write(name, entry, lifetime=lifetime)
+        if not self._is_usable():
+            return
+        try:
+            # One name for all writers of an entry, who hold its lock: a killed one leaves at most this.
+            new = self._directory / f"{name}.new"
+            new.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
+                file.write(entry)
+            new.replace(self._directory / name)
+            self._remove_old()
+        except OSError as error:
+            self._give_up(error)
+
+    def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Replace the entry by what ``change`` makes of it, while nobody else can."""
+        if self._is_usable():
+            try:
+                with _locked(self._directory / name) as descriptor:
+                    # Not the most at once: os.pread takes all the memory that it may need.
+                    size = min(os.fstat(descriptor).st_size, MAX_UPDATED_BYTES)
+                    old = os.pread(descriptor, size, 0)
+                    new = change(old)
+                    os.pwrite(descriptor, new, 0)
+                    if len(new) < len(old):
+                        os.ftruncate(descriptor, len(new))
+            except OSError as error:
+                self._give_up(error)
+            else:
+                return
+        self._fallback.update(name, change)
+
+    def _remove_old(self) -> None:
+        """Remove what rotated secrets and killed writers left. No token lives for so long."""
+        for path in self._directory.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if time.time() - path.lstat().st_mtime > REMOVE_AFTER:
+                    path.unlink()
+
+    @contextmanager
+    def lock(self, name: str, *, timeout: float) -> Iterator[bool]:
+        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
+        with contextlib.ExitStack() as stack:
+            yield self._acquire(name, timeout, stack)
+
+    def _acquire(self, name: str, timeout: float, stack: contextlib.ExitStack) -> bool:
+        if self._is_usable():
+            # A lock object of its own for each holder, so that threads exclude each other too.
+            lock = FileLock(
+                self._directory / f"{name}.lock",
+                timeout=timeout,
+                mode=0o600,
+                poll_interval=LOCK_POLL_INTERVAL,
+                fallback_to_soft=False,  # a lock that is a mere file would outlive its holder
+            )
+            try:
+                stack.enter_context(lock)
+            except Timeout:
+                return False
+            except (OSError, NotImplementedError) as error:
+                self._give_up(error)
+            else:
+                return True
+        return stack.enter_context(self._fallback.lock(name, timeout=timeout))
+
+    def _is_usable(self) -> bool:
+        """Return whether the directory is there, ours, and nobody else's."""
+        if time.monotonic() - self._failed_at < PAUSE_AFTER_FAILURE:
+            return False
+        try:
+            with contextlib.suppress(FileExistsError):
+                self._directory.mkdir(mode=0o700)
+            found = self._directory.lstat()
+        except OSError as error:
+            self._give_up(error)
+            return False
+        problem = None
+        if not stat.S_ISDIR(found.st_mode):
+            problem = "it is no directory"
+        elif found.st_uid != os.geteuid():
+            problem = "it belongs to another user"
+        elif found.st_mode & 0o077:
+            problem = "others may look into it (its mode must be 0700)"
+        if problem:
+            self._give_up(problem)
+        return problem is None
+
+    def _give_up(self, problem: object) -> None:
+        self._failed_at = time.monotonic()
+        reason = problem.strerror if isinstance(problem, OSError) else problem
+        text = "Access tokens cannot be shared in %s: %s. Each process gets its own meanwhile."
+        log.log(logging.DEBUG if self._warned else logging.WARNING, text, self._directory, reason)
+        self._warned = True
+
+
+def _read_own_file(path: Path) -> bytes | None:
+    """Return the content of a regular file of our own; ``None`` if it is anything else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            return None
+        return file.read(MAX_ENTRY_BYTES)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Open and lock a file of our own, for a moment; give its descriptor.
+
+    The kernel's lock, directly: this happens for every request, and takes a tenth of what a lock
+    object does.
+    """
+    give_up = time.monotonic() + UPDATE_TIMEOUT
+    while True:
+        descriptor = os.open(
+            path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
+        )
+        try:
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                raise OSError(errno.EINVAL, f"{path.name} is no file of this user's")
+            while True:
+                try:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > give_up:
+                        raise TimeoutError(
+                            errno.ETIMEDOUT, "another process holds its lock and is stopped"
+                        ) from None
+                    time.sleep(0.001)
+            try:
+                if os.fstat(descriptor).st_nlink:  # not removed while we waited
+                    yield descriptor
+                    return
+            finally:
+                # Not by closing alone: a child that was forked meanwhile has the descriptor too.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
+        finally:
+            os.close(descriptor)

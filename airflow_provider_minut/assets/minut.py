@@ -1,0 +1,117 @@
+"""What DAGs need for Minut's events: assets to be scheduled on, and the events that triggered a run."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from airflow_provider_minut.api.settings import DEFAULT_BASE_URL
+from airflow_provider_minut.events import (
+    ACCEPTED_URIS,
+    CLOCK_DIFFERENCE,
+    EVENT_PATH,
+    EventPayload,
+    event_uri,
+    events_of,
+)
+from airflow_provider_minut.utils.openlineage import namespace_of
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
+    from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
+    from airflow.sdk import Asset, Context
+
+_DATASET = re.compile("datasets/(homes|devices|events|readings)")  # only lineage has these
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Check an asset's URI, for Airflow (``asset-uris`` in the provider info).
+
+    :raises ValueError: it is not the URI of an asset that anything here emits events for.
+    """
+    path = uri.netloc + uri.path
+    if not (EVENT_PATH.fullmatch(path) or _DATASET.fullmatch(path)) or uri.query or uri.fragment:
+        text = f"{uri.geturl()!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}"
+        raise ValueError(text)
+    return uri
+
+
+def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
+    """Return the OpenLineage dataset of an asset, for Airflow (``asset-uris`` in the provider info).
+
+    :param asset: with a URI that :func:`~airflow_provider_minut.assets.minut.sanitize_uri` accepts.
+    :param lineage_context: not needed.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
+
+    uri = urlsplit(asset.uri)
+    path = f"{uri.netloc}{uri.path}".removeprefix("datasets/")
+    return OpenLineageDataset(namespace=namespace_of(DEFAULT_BASE_URL), name=path)
+
+
+def watched_event(
+    event_type: str, home_id: str | None = None, *, minut_conn_id: str = "minut_default"
+) -> Asset:
+    """Return the asset of a type of event, with a watcher that polls for it in the triggerer.
+
+    For where no webhook can be received; an asset that gets webhooks too would see events twice.
+
+    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: only this home's; of all homes if not given.
+    :param minut_conn_id: id of a connection of type ``minut``.
+    :raises ValueError: one of them has other characters than letters, digits and ``_.-``.
+    """
+    from airflow.sdk import Asset, AssetWatcher
+
+    from airflow_provider_minut.triggers.events import MinutEventTrigger
+
+    trigger = MinutEventTrigger(event_type, home_id, minut_conn_id)
+    return Asset(
+        event_uri(event_type, home_id), watchers=[AssetWatcher(name="minut_event_poll", trigger=trigger)]
+    )
+
+
+def triggering_events(context: Context) -> list[EventPayload]:
+    """Return the Minut events that triggered the run, each once, oldest first.
+
+    For tasks of DAGs that are scheduled on assets of Minut's events. Several events may have come
+    before Airflow started the run; then it is one run for all of them.
+
+    :param context: the task's context, as ``execute`` or ``get_current_context`` has it.
+    """
+    found: dict[str, EventPayload] = {}
+    doubtful: dict[tuple[str, str], list[tuple[datetime, EventPayload]]] = defaultdict(list)
+    for asset_events in context["triggering_asset_events"].values():
+        for asset_event in asset_events:
+            asset = asset_event.asset
+            for event in events_of(asset_event.extra):
+                if event["redelivered"]:
+                    doubtful[asset.name, asset.uri].append((asset_event.timestamp, event))
+                else:
+                    found[event["event_id"]] = event
+    for (name, uri), repeats in doubtful.items():
+        found |= {event["event_id"]: event for event in _not_told_before(name, uri, repeats)}
+    return sorted(found.values(), key=lambda event: event["event_time"])
+
+
+def _not_told_before(
+    name: str, uri: str, repeats: Collection[tuple[datetime, EventPayload]]
+) -> Iterator[EventPayload]:
+    """Yield those redelivered events that no earlier asset event told of (Airflow 3.3 and later)."""
+    from airflow.sdk.execution_time.context import InletEventsAccessor
+
+    oldest = min(datetime.fromisoformat(event["event_time"]) for _, event in repeats)
+    since = oldest - CLOCK_DIFFERENCE  # it was stored after it occurred
+    first_told: dict[str, datetime] = {}
+    for other in InletEventsAccessor(asset_name=name, asset_uri=uri).after(since.isoformat()):
+        for event in events_of(other.extra):
+            told = first_told.get(event["event_id"], other.timestamp)
+            first_told[event["event_id"]] = min(told, other.timestamp)
+    for timestamp, event in repeats:
+        if first_told.get(event["event_id"], timestamp) >= timestamp:
+            yield event

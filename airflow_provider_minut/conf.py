@@ -1,0 +1,23 @@
+"""The options of ``[minut]`` in Airflow's configuration, each read here and nowhere else.
+
+They are described in :mod:`~airflow_provider_minut.get_provider_info`, which is what Airflow shows.
+"""
+
+from __future__ import annotations
+
+from airflow.providers.common.compat.sdk import conf
+
+SECTION = "minut"
+DEFAULT_EVENT_POLL_INTERVAL = 30.0  # seconds
+MIN_EVENT_POLL_INTERVAL = 1.0  # seconds
+
+
+def shared_state() -> str:
+    """Return where tokens and the request budget are shared, as :func:`open_shared_state` takes it."""
+    return conf.get(SECTION, "shared_state", fallback=None) or "file"
+
+
+def event_poll_interval() -> float:
+    """Return the seconds between two polls for the events of a connection."""
+    interval: float = conf.getfloat(SECTION, "event_poll_interval", fallback=DEFAULT_EVENT_POLL_INTERVAL)
+    return max(interval, MIN_EVENT_POLL_INTERVAL)

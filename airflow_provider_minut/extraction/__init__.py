@@ -1,0 +1,1 @@
+"""Whole datasets, as rows and as files."""

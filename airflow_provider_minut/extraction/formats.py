@@ -1,0 +1,133 @@
+"""Rows as bytes: JSON Lines, CSV, Parquet. The same rows give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import IO, Any, Protocol, cast
+
+from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
+
+# Rows that are turned into bytes at a time.
+BATCH = 1_000
+# A Parquet file's row groups, which its readers take as a whole.
+ROW_GROUP = 10_000
+# Half the time of the highest level, for a twentieth more bytes.
+COMPRESSION_LEVEL = 6
+
+
+class Output(Protocol):
+    """What bytes are written to."""
+
+    def write(self, data: bytes, /) -> int:
+        """Write all of it."""
+        ...
+
+
+Writer = Callable[[Dataset, Iterable[Row], Output], None]
+
+
+def write_jsonl(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
+    """Write one JSON object a line, with all fields that the API sent."""
+    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_value).encode
+    for batch in _batches(rows, BATCH):
+        file.write("".join(f"{encode(row)}\n" for row in batch).encode())
+
+
+def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
+    """Write the dataset's columns with a header (RFC 4180); what else came is JSON in the last one."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow([*dataset.columns, "additional_fields"])
+    for batch in _batches(tabular(dataset, rows), BATCH):
+        writer.writerows([_text_value(value) for value in row.values()] for row in batch)
+        file.write(text.getvalue().encode())
+        text.seek(0)
+        text.truncate()
+    file.write(text.getvalue().encode())
+
+
+def write_parquet(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
+    """Write the dataset's columns, typed; what else came is JSON in the last one. Needs pyarrow."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "text": pa.string(),
+        "time": pa.timestamp("us", tz="UTC"),
+        "number": pa.float64(),
+        "flag": pa.bool_(),
+    }
+    fields = [(name, types[kind]) for name, kind in dataset.columns.items()]
+    schema = pa.schema([*fields, ("additional_fields", pa.string())])
+    with pq.ParquetWriter(file, schema) as writer:
+        for batch in _batches(tabular(dataset, rows), ROW_GROUP):
+            for row in batch:
+                row["additional_fields"] = _text_value(row["additional_fields"]) or None
+            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+
+
+def _gzipped(write: Writer) -> Writer:
+    def write_gzipped(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
+        # Without a name and a time the same rows give the same bytes.
+        with gzip.GzipFile("", "wb", COMPRESSION_LEVEL, cast(IO[bytes], file), mtime=0) as compressed:
+            write(dataset, rows, compressed)
+
+    return write_gzipped
+
+
+FORMATS: dict[str, Writer] = {
+    "jsonl.gz": _gzipped(write_jsonl),
+    "jsonl": write_jsonl,
+    "csv": write_csv,
+    "csv.gz": _gzipped(write_csv),
+    "parquet": write_parquet,
+}
+
+
+def check_format(name: str) -> None:
+    """Check that rows can be written so.
+
+    :raises MinutConfigurationError: it is unknown, or what it needs is not installed.
+    """
+    if name not in FORMATS:
+        raise MinutConfigurationError("format", f"must be one of {', '.join(FORMATS)}")
+    if name == "parquet":
+        try:
+            import pyarrow  # noqa: F401 - is it there?
+        except ImportError:
+            reason = "parquet needs pyarrow: pip install 'airflow-provider-minut[parquet]'"
+            raise MinutConfigurationError("format", reason) from None
+
+
+def read_jsonl(file: IO[bytes]) -> Iterator[Row]:
+    """Yield the rows that ``write_jsonl`` wrote, gzipped."""
+    with gzip.open(file) as lines:
+        yield from map(json.loads, lines)
+
+
+def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    iterator = iter(rows)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _json_value(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = f"{type(value).__name__} is not JSON"
+    raise TypeError(text)
+
+
+def _text_value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_json_value)
+    return value

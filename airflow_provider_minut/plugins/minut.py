@@ -1,0 +1,49 @@
+"""The plugin of Airflow's API server: receives Minut's webhooks, shows a page. Every component imports it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class _App:
+    """Receiver and page as an ASGI application, built at the first request: only the API server needs it."""
+
+    def __init__(self) -> None:
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            from airflow_provider_minut.status_page.page import Page
+            from airflow_provider_minut.webhooks.receiver import Receiver, create_app
+
+            receiver = Receiver()
+            app = create_app(receiver)
+            Page(receiver.registry, receiver.journal).add_to(app)
+            self._app = app
+        await self._app(scope, receive, send)
+
+
+class MinutWebhooksPlugin(AirflowPlugin):
+    """``POST /minut/webhooks/{name}`` of the API server, and the page *Minut* in its UI.
+
+    .. seealso:: ``docs/webhooks.md`` and ``docs/page.md``
+    """
+
+    name = "minut_webhooks"
+    fastapi_apps: list[Any] = [  # noqa: RUF012  # as Airflow declares it
+        {"app": _App(), "url_prefix": "/minut", "name": "Minut webhooks"}
+    ]
+    external_views: list[Any] = [  # noqa: RUF012  # as Airflow declares it
+        {
+            "name": "Minut",
+            "href": "minut/status",  # below whatever path the UI has
+            "url_route": "minut",
+            "destination": "nav",
+            "category": "browse",
+        }
+    ]

@@ -1,0 +1,1 @@
+"""Polling for conditions and events."""

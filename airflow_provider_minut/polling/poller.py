@@ -1,0 +1,134 @@
+"""One poll of the events of a connection, however many watch them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow_provider_minut import conf
+from airflow_provider_minut.api.times import to_text
+from airflow_provider_minut.polling.async_client import OnePerConnection, SharedClient
+from airflow_provider_minut.polling.cursor import LOOKBACK
+
+log = logging.getLogger(__name__)
+
+SOON = 1.0  # seconds; how fast a poll that somebody waits for comes, and the least between two
+HOPELESS_INTERVAL = 300.0  # seconds; nothing but a person can mend credentials
+LATE_INTERVAL = 300.0  # seconds; between two looks for events that were uploaded hours late
+LONGEST_INTERVAL = 300.0  # seconds; between polls that fail one after the other
+
+
+@dataclass(eq=False)
+class Snapshot:
+    """The events of an account as they were at one moment.
+
+    :param poll: which read them.
+    :param read_at: when; aware.
+    :param since: they are complete from here on; aware.
+    :param events: as Minut sent them.
+    :param stored: set when Airflow has stored what was made of them.
+    """
+
+    poll: EventPoll
+    read_at: datetime
+    since: datetime
+    events: list[dict[str, Any]]
+    stored: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class EventPoll(OnePerConnection):
+    """Reads the events of one connection again and again, for all who watch them in this process.
+
+    :param minut_conn_id: id of a connection of type ``minut``.
+    """
+
+    def __init__(self, minut_conn_id: str) -> None:
+        super().__init__(minut_conn_id)
+        self._client = SharedClient.of(minut_conn_id)
+        self._lock = asyncio.Lock()
+        self._changed = asyncio.Event()
+        self._latest: Snapshot | None = None
+        self._due = 0.0
+        self._late_due = 0.0
+        self._failures = 0
+        self._reach_back: datetime | None = None
+
+    async def snapshots(self) -> AsyncIterator[Snapshot]:
+        """Yield what was read, each time it was read again. Never ends, and raises nothing."""
+        loop = asyncio.get_running_loop()
+        seen = None
+        while True:
+            async with self._lock:
+                if loop.time() >= self._due:
+                    await self._read()
+            if self._latest is not None and self._latest is not seen:
+                seen = self._latest
+                yield seen
+            self._changed.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), max(self._due - loop.time(), 0))
+
+    def reach_back_to(self, since: datetime) -> None:
+        """Read from ``since`` on, soon: somebody was away for longer than the usual lookback."""
+        if self._reach_back is None or since < self._reach_back:
+            self._reach_back = since
+            self._due = min(self._due, asyncio.get_running_loop().time() + SOON)
+            self._changed.set()
+
+    async def _read(self) -> None:
+        """Replace the latest snapshot if Minut can be asked; set when to try next."""
+        now, ticks = datetime.now(UTC), asyncio.get_running_loop().time()
+        # Not from now: whoever saw the latest snapshot still has to see what reaches back from there.
+        since = min(self._reach_back or now, (self._latest.read_at if self._latest else now) - LOOKBACK)
+        known = {} if self._reach_back or ticks >= self._late_due else self._known_since(since)
+        try:
+            new = await self._client.ask(lambda client: client.user_events_since(since, known))
+        except Exception as error:
+            self._due = asyncio.get_running_loop().time() + self._failed(error)
+            return
+        if self._failures:
+            log.info("Events are read again, after %d failures in a row.", self._failures)
+        elif self._latest is None:
+            log.info("Watching the events of connection %r.", self._minut_conn_id)
+        self._failures = 0
+        self._reach_back = None
+        if not known:
+            self._late_due = ticks + LATE_INTERVAL
+        self._latest = Snapshot(self, now, since, [*new, *known.values()])
+        self._due = asyncio.get_running_loop().time() + conf.event_poll_interval()
+
+    def _known_since(self, since: datetime) -> dict[str, dict[str, Any]]:
+        """Return the events of the latest snapshot from then on, by id; without one they are of no use."""
+        events = self._latest.events if self._latest else []
+        recent = (event for event in events if event["created_at"] >= to_text(since))
+        return {event["id"]: event for event in recent if isinstance(event.get("id"), str)}
+
+    def _failed(self, error: Exception) -> float:
+        """Tell of a failure; return after how many seconds to try again."""
+        from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+        from airflow_provider_minut.exceptions import (
+            MinutAuthenticationError,
+            MinutConfigurationError,
+            MinutError,
+        )
+
+        self._failures += 1
+        hopeless = isinstance(
+            error, MinutAuthenticationError | MinutConfigurationError | AirflowNotFoundException
+        )
+        delay = HOPELESS_INTERVAL
+        if not hopeless:
+            delay = min(conf.event_poll_interval() * 2 ** min(self._failures - 1, 8), LONGEST_INTERVAL)
+        log.log(
+            logging.ERROR if hopeless else logging.WARNING,
+            "The events of connection %r could not be read (%d in a row), next try in %.0f s: %s",
+            *(self._minut_conn_id, self._failures, delay, error),
+            exc_info=None if hopeless or isinstance(error, MinutError) else error,
+        )
+        return delay

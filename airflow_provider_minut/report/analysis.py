@@ -1,0 +1,198 @@
+"""From what the API answers to what a report tells."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, time, tzinfo
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.report.model import (
+    Device,
+    Facts,
+    Hours,
+    Limit,
+    Noise,
+    Points,
+    Span,
+    usual_interval,
+)
+
+SENSORS = ("sound_level", "temperature", "humidity")
+# So many times the usual interval without a reading is a gap: one lost reading is none.
+GAP_FACTOR = 2.5
+MIN_GAP = 900.0
+
+
+def gather(
+    home: Mapping[str, Any],
+    devices: Iterable[Mapping[str, Any]],
+    readings: Iterable[Mapping[str, Any]],
+    events: Iterable[Mapping[str, Any]],
+    *,
+    start_at: datetime,
+    end_at: datetime,
+) -> Facts:
+    """Return what there is to tell. The arguments are those of ``noise_report``.
+
+    :raises MinutConfigurationError: for a time without a zone, or a period that ends before it begins.
+    """
+    start, end = _moment(start_at, "start_at"), _moment(end_at, "end_at")
+    if end <= start:
+        raise MinutConfigurationError("end_at", "must be after start_at")
+    every = {str(device["device_id"]): device for device in devices}
+    own = {key: device for key, device in every.items() if _is_of(home, device.get("home"))}
+    series = _series(readings, start, end)
+    strangers = {key for key, _ in series} - every.keys()
+    own |= {key: {"device_id": key} for key in sorted(strangers)}
+    intervals = {s: usual_interval([_valid(series.get((key, s), {})) for key in own]) for s in SENSORS}
+    found = [
+        _device(device, {s: series.get((key, s), {}) for s in SENSORS}, intervals, (start, end))
+        for key, device in own.items()
+    ]
+    zone, zone_name, problem = _zone(home.get("timezone"))
+    return Facts(
+        home=str(home.get("name") or home["home_id"]),
+        zone=zone,
+        zone_name=zone_name,
+        zone_problem=problem,
+        start=start,
+        end=end,
+        devices=found,
+        noises=_noises(
+            (event for event in events if _is_of(home, event.get("home_id"))),
+            sorted(point for device in found for point in device.points("sound_level")),
+            (start, end),
+        ),
+    )
+
+
+def _is_of(home: Mapping[str, Any], home_id: object) -> bool:
+    return home_id is None or home_id == home["home_id"]
+
+
+def _moment(value: datetime, field: str) -> float:
+    if value.tzinfo is None:
+        raise MinutConfigurationError(field, "must have a time zone")
+    return value.timestamp()
+
+
+def _zone(name: object) -> tuple[tzinfo, str, str]:
+    if not name:
+        return UTC, "UTC", "The home has no time zone set, so times are in UTC."
+    try:
+        return ZoneInfo(str(name)), str(name), ""
+    except (KeyError, ValueError, OSError):  # OSError: a name like "Europe" is a directory
+        return UTC, "UTC", f"The home's time zone “{name}” is unknown, so times are in UTC."
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return float(value)
+    return None
+
+
+def _series(
+    readings: Iterable[Mapping[str, Any]], start: float, end: float
+) -> dict[tuple[str, str], dict[float, float | None]]:
+    """Sort readings by device and sensor. The last of those for one moment counts."""
+    series: dict[tuple[str, str], dict[float, float | None]] = defaultdict(dict)
+    for reading in readings:
+        sensor, taken = reading.get("sensor"), reading.get("time")
+        if sensor in SENSORS and taken is not None and start <= (at := _moment(taken, "time")) < end:
+            series[str(reading["device_id"]), sensor][at] = _number(reading.get("value"))
+    return series
+
+
+def _valid(values: Mapping[float, float | None]) -> Points:
+    return sorted((t, v) for t, v in values.items() if v is not None)
+
+
+def _device(
+    device: Mapping[str, Any],
+    series: Mapping[str, Mapping[float, float | None]],
+    intervals: Mapping[str, float],
+    period: Span,
+) -> Device:
+    longest = {sensor: max(GAP_FACTOR * intervals[sensor], MIN_GAP) for sensor in SENSORS}
+    hours = _hours(device.get("quiet_hours") or {})
+    heard = [period[0], *(t for t, _ in _valid(series["sound_level"])), period[1]]
+    return Device(
+        name=str(device.get("description") or device["device_id"]),
+        limit=_limit(device, hours),
+        quiet_hours=hours,
+        lines={sensor: _lines(series[sensor], longest[sensor]) for sensor in SENSORS},
+        gaps=[(a, b) for a, b in pairwise(heard) if b - a > longest["sound_level"]],
+    )
+
+
+def _lines(values: Mapping[float, float | None], longest: float) -> list[Points]:
+    """Cut readings where a line would show what nobody measured: at a gap, and at a reading without value."""
+    lines: list[Points] = []
+    last = -math.inf
+    for moment, value in sorted(values.items(), key=lambda item: item[0]):
+        if value is None:
+            last = -math.inf
+            continue
+        if moment - last > longest:
+            lines.append([])
+        lines[-1].append((moment, value))
+        last = moment
+    return lines
+
+
+def _limit(device: Mapping[str, Any], hours: Hours | None) -> Limit:
+    levels: dict[object, list[float]] = defaultdict(list)
+    for reaction in device.get("reactions") or ():
+        if (value := _number(reaction.get("value"))) is not None:
+            levels[reaction.get("type")].append(value)
+    quiet = min(levels["sound_level_high_quiet_hours"], default=None) if hours else None
+    hours = None if quiet is None else hours
+    return Limit(day=min(levels["sound_level_high"], default=None), quiet=quiet, hours=hours)
+
+
+def _hours(quiet_hours: Mapping[str, Any]) -> Hours | None:
+    try:
+        first, last = (time.fromisoformat(str(quiet_hours.get(key))) for key in ("start", "end"))
+    except ValueError:
+        return None
+    return (first.replace(tzinfo=None), last.replace(tzinfo=None)) if quiet_hours.get("enabled") else None
+
+
+def _noises(events: Iterable[Mapping[str, Any]], levels: Points, period: Span) -> list[Noise]:
+    """Pair events. Detected again without quiet in between is the same noise."""
+    start, end = period
+    told = sorted(
+        (_moment(event["event_time"], "event_time"), str(event.get("event_type")))
+        for event in events
+        if event.get("event_time") is not None
+    )
+    spans: list[Span] = []
+    # Quiet that nothing went before ends noise from before the events that were asked for.
+    since: float | None = -math.inf
+    for moment, kind in told:
+        if kind == "noise_detected" and since in {None, -math.inf}:
+            since = moment
+        elif kind == "noise_quieted" and since is not None:
+            spans.append((since, moment))
+            since = None
+    if since not in {None, -math.inf}:
+        spans.append((since, math.inf))
+    return [
+        Noise(
+            start=max(a, start),
+            end=min(b, end),
+            before=a < start,
+            ongoing=b > end,
+            loudest=max(
+                (v for _, v in levels[bisect(levels, (a,)) : bisect(levels, (b, math.inf))]), default=None
+            ),
+        )
+        for a, b in spans
+        if a < end and b > start
+    ]

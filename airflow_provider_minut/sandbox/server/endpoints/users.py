@@ -1,0 +1,28 @@
+"""``/users/me`` and ``/events``: the user, and the events that are meant for them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+
+from airflow_provider_minut.sandbox.server.validation import Limit, Offset
+from airflow_provider_minut.sandbox.simulation.catalog import USER
+from airflow_provider_minut.sandbox.simulation.world import World
+
+
+def user_routes(world: World) -> APIRouter:
+    """Return the endpoints of the user."""
+    router = APIRouter(redirect_slashes=False)
+
+    @router.get("/users/me")
+    async def current_user() -> Response:
+        return JSONResponse(USER)
+
+    @router.get("/events")  # no coroutine, because it may compute for long
+    def events(limit: Limit = 30, offset: Offset = 0, order: Literal["asc", "desc"] = "desc") -> Response:
+        page = world.user_events(offset, limit, newest_first=order == "desc")
+        return JSONResponse({"events": page})
+
+    return router

@@ -1,0 +1,78 @@
+"""What every request below the base URL passes: its token, the rate limit, a fault, the counters."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from functools import partial
+from typing import Any
+
+from starlette.datastructures import Headers
+
+from airflow_provider_minut.sandbox.server.errors import error_body
+from airflow_provider_minut.sandbox.server.faults import App, Message, Receive, Send, fail
+from airflow_provider_minut.sandbox.server.state import SandboxState
+
+BASE_PATH = "/v8"
+TOKEN_PATH = f"{BASE_PATH}/oauth/token"
+_ID = re.compile(r"(?<=/)[0-9a-f]{24}(?=/|$)")
+
+
+class Guard:
+    """ASGI middleware around the endpoints.
+
+    It is not FastAPI's kind, which costs a task for each request and hides the connection from the faults.
+
+    :param app: what is inside.
+    :param state: knows the tokens, the rate limit and the faults, and counts.
+    """
+
+    def __init__(self, app: App, state: SandboxState) -> None:
+        self._app = app
+        self._state = state
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http" or not scope["path"].startswith(f"{BASE_PATH}/"):
+            await self._app(scope, receive, send)
+            return
+        # Without ids, of which a fleet has too many to count by.
+        path = _ID.sub("{id}", scope["path"].removeprefix(BASE_PATH))
+        counted = partial(self._send, send, f"{scope['method']} {path}")
+        if scope["path"] == TOKEN_PATH:
+            self._state.count_token_request()
+            await self._app(scope, receive, counted)
+            return
+        scheme, _, value = Headers(scope=scope).get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not self._state.is_valid(value):
+            challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+            text = "The access token is invalid or has expired"
+            await error_body(401, "invalid_token", text, challenge)(scope, receive, counted)
+            return
+        fault = self._state.faults.next()
+        if fault != "429":
+            delay = self._state.admit()
+            if delay is None:
+                await fail("429", [], scope, receive, counted)
+                return
+            if delay:
+                await asyncio.sleep(delay)
+        if fault is None:
+            await self._app(scope, receive, counted)
+            return
+        self._state.faults.count(fault)
+        answer: list[Message] = []
+        if scope["method"] == "GET" and fault != "429":
+            await self._app(scope, receive, partial(_keep, answer))
+        if fault == "reset":
+            self._state.count_request(f"{scope['method']} {path}", None)
+        await fail(fault, answer, scope, receive, counted)
+
+    async def _send(self, send: Send, what: str, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._state.count_request(what, message["status"])
+        await send(message)
+
+
+async def _keep(answer: list[Any], message: Message) -> None:
+    answer.append(message)

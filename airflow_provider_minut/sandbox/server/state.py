@@ -1,0 +1,146 @@
+"""What the sandbox knows while it runs: its client, its tokens, and how often it was asked."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import jwt
+
+from airflow_provider_minut.sandbox.config import SandboxConfig
+from airflow_provider_minut.sandbox.server.faults import Faults
+from airflow_provider_minut.sandbox.server.webhook_sender import Deliveries
+from airflow_provider_minut.sandbox.simulation.catalog import USER
+from airflow_provider_minut.sandbox.simulation.world import World
+
+if TYPE_CHECKING:
+    from jwt.types import Options
+
+# developer.minut.com, API information: delayed after 20 in a second, refused after 50, and 120 a minute.
+DELAYED_AFTER, REFUSED_AFTER, REFUSED_AFTER_IN_MINUTE = 20, 50, 120
+NEWEST = 100  # user events that are looked at for new ones once a second
+DELAY_PER_REQUEST = 0.05  # seconds; a sandbox choice
+
+
+class SandboxState:
+    """Issues and checks tokens, keeps the rate limit, counts, and has the world and its faults.
+
+    :param config: what to start with.
+    :param clock: seconds since the epoch; tests have their own.
+    """
+
+    def __init__(self, config: SandboxConfig, *, clock: Callable[[], float] = time.time) -> None:
+        self.config = config
+        self.client_secret = config.client_secret
+        self.token_lifetime = config.token_lifetime
+        self.world = World(config, clock)
+        self.deliveries = Deliveries(
+            config.deliveries, lambda: self.world.user_events(0, NEWEST, newest_first=True)
+        )
+        self.faults = Faults(config.seed, config.fault_rate)
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._key = secrets.token_bytes(32)
+        self._expires: dict[str, float] = {}  # by token id; revoked ones are gone
+        self._admitted: deque[float] = deque()
+        self._arrived: deque[float] = deque()
+        self._requests: Counter[str] = Counter()
+        self._statuses: Counter[str] = Counter()
+        self._counts: Counter[str] = Counter()
+
+    def is_client(self, client_id: str, client_secret: str) -> bool:
+        """Return whether these are the client's credentials, in a time that tells nothing of them."""
+        same_id = hmac.compare_digest(client_id.encode(), self.config.client_id.encode())
+        return hmac.compare_digest(client_secret.encode(), self.client_secret.encode()) and same_id
+
+    def issue_token(self) -> str:
+        """Return a new HS256 JWT with the claims that Minut's documentation shows."""
+        now = self._clock()
+        token_id = secrets.token_hex(8)
+        with self._lock:
+            self._expires[token_id] = now + self.token_lifetime
+            self._counts["tokens_issued"] += 1
+        claims = {
+            "userId": USER["user_id"],
+            "roles": [],
+            "orgId": "64aa0000000000000000c001",
+            "scope": "",
+            "clientId": self.config.client_id,
+            "iat": int(now),
+            "exp": int(now + self.token_lifetime),
+            "iss": "Minut, Inc.",
+            "jti": token_id,
+        }
+        return jwt.encode(claims, self._key, algorithm="HS256")
+
+    def is_valid(self, token: str) -> bool:
+        """Return whether ``token`` was issued here, lives, and was not revoked."""
+        try:
+            # Expiry is checked to the fraction of a second below; the claim has whole seconds only.
+            options: Options = {"verify_exp": False, "verify_iat": False}
+            claims = jwt.decode(token, self._key, algorithms=["HS256"], options=options)
+        except jwt.InvalidTokenError:
+            return False
+        with self._lock:
+            return self._clock() < self._expires.get(claims["jti"], 0)
+
+    def revoke_tokens(self) -> None:
+        """Make all tokens issued so far invalid."""
+        with self._lock:
+            self._expires.clear()
+
+    def admit(self) -> float | None:
+        """Count one API request; return the seconds to delay it, or ``None`` to refuse it."""
+        now = self._clock()
+        with self._lock:
+            self._arrived.append(now)
+            for horizon, key in ((1, "max_in_1s"), (60, "max_in_60s")):
+                self._counts[key] = max(self._counts[key], _count_since(self._arrived, now - horizon))
+            _drop_until(self._arrived, now - 60)
+            _drop_until(self._admitted, now - 60)
+            in_second = _count_since(self._admitted, now - 1)
+            full = in_second >= REFUSED_AFTER or len(self._admitted) >= REFUSED_AFTER_IN_MINUTE
+            if self.config.rate_limit and full:
+                return None
+            self._admitted.append(now)
+            over = max(in_second + 1 - DELAYED_AFTER, 0) if self.config.rate_limit else 0
+            return over * DELAY_PER_REQUEST
+
+    def count_token_request(self) -> None:
+        """Count one request to the token endpoint, whatever becomes of it."""
+        with self._lock:
+            self._counts["token_requests"] += 1
+
+    def count_request(self, what: str, status: int | None) -> None:
+        """Count one request below the base URL, the token endpoint included; ``None`` if it got no answer."""
+        with self._lock:
+            self._requests[what] += 1
+            if status is not None:
+                self._statuses[str(status)] += 1
+
+    def stats(self) -> dict[str, Any]:
+        """Return all counters."""
+        names = ("token_requests", "tokens_issued", "max_in_1s", "max_in_60s")
+        with self._lock:
+            counts: dict[str, Any] = {name: self._counts[name] for name in names}
+            counts |= {"requests": dict(self._requests), "statuses": dict(self._statuses)}
+        return counts | {"faults": self.faults.counts(), "deliveries": self.deliveries.counts()}
+
+
+def _count_since(times: deque[float], since: float) -> int:
+    count = 0
+    for moment in reversed(times):
+        if moment <= since:
+            break
+        count += 1
+    return count
+
+
+def _drop_until(times: deque[float], until: float) -> None:
+    while times and times[0] <= until:
+        times.popleft()

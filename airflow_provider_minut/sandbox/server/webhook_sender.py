@@ -1,0 +1,193 @@
+"""Webhooks: who is told of which events, signed, and again if nobody took them."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import hmac
+import itertools
+import json
+import secrets
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import requests
+
+from airflow_provider_minut.sandbox.config import DeliveryStyle
+
+ALGORITHMS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
+TIMEOUT = 5.0  # seconds
+ATTEMPTS = 8
+LONGEST_PAUSE = 60.0  # seconds
+LOOK_INTERVAL = 1.0  # seconds
+AT_ONCE = 8
+KEPT = 1_000  # deliveries that can be looked at
+
+Event = dict[str, Any]
+
+
+@dataclass
+class Delivery:
+    """One event on its way to one webhook: how often it was tried, and the last HTTP status."""
+
+    event_id: str
+    hook_id: str
+    url: str
+    attempts: int = 0
+    status: int | None = None
+
+    @property
+    def arrived(self) -> bool:
+        """Whether it was taken."""
+        return self.status is not None and 200 <= self.status < 300
+
+
+@dataclass(order=True)
+class _Due:
+    """What to send, and when."""
+
+    at: float
+    number: int
+    delivery: Delivery = field(compare=False)
+    body: bytes = field(compare=False)
+    headers: dict[str, str] = field(compare=False)
+
+
+class Deliveries:
+    """Webhooks and what is sent to them, in threads of its own from the first webhook on.
+
+    :param style: how deliveries look.
+    :param newest: returns the newest user events; what is new among them is delivered.
+    """
+
+    def __init__(self, style: DeliveryStyle, newest: Callable[[], list[Event]]) -> None:
+        self._style = style
+        self._newest = newest
+        self._hooks: dict[str, dict[str, Any]] = {}  # with their secrets
+        self._told: deque[str] = deque(maxlen=10 * KEPT)
+        self._due: list[_Due] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        self._stopped = False
+        self._thread: threading.Thread | None = None
+        self._sent: deque[Delivery] = deque(maxlen=KEPT)
+        self._counts: Counter[str] = Counter()
+
+    def register(self, url: str, events: list[str], token: str | None, created_at: str) -> dict[str, Any]:
+        """Add a webhook and return it, with its secret."""
+        hook_id = secrets.token_hex(12)
+        hook = {
+            "hook_id": hook_id,
+            "created_at": created_at,
+            "url": url,
+            "events": events,
+            "token": token,
+            "hook_secret": secrets.token_hex(20),
+        }
+        with self._changed:
+            if self._thread is None:
+                self._told.extend(event["id"] for event in self._newest())
+                self._thread = threading.Thread(target=self._run, name="minut-sandbox-webhooks", daemon=True)
+                self._thread.start()
+            self._hooks[hook_id] = hook
+        return hook | {"token": token is not None}
+
+    def hooks(self) -> list[dict[str, Any]]:
+        """Return the webhooks as the API lists them."""
+        hooks = [hook | {"token": hook["token"] is not None} for hook in self._hooks.values()]
+        return [{name: hook[name] for name in hook if name != "hook_secret"} for hook in hooks]
+
+    def remove(self, hook_id: str) -> bool:
+        """Remove a webhook; return whether there was one."""
+        with self._changed:
+            return self._hooks.pop(hook_id, None) is not None
+
+    def announce(self, event: Event, *, copies: int = 1, delay: float = 0, signed: bool = True) -> int:
+        """Send an event to all webhooks that are for it; return to how many.
+
+        :param copies: how often each gets it.
+        :param delay: seconds to wait before, so that it comes after later ones.
+        :param signed: whether the signature is right.
+        """
+        with self._changed:
+            self._told.append(event["id"])
+            hooks = [h for h in self._hooks.values() if "*" in h["events"] or event["type"] in h["events"]]
+            for hook in hooks:
+                for _ in range(copies):
+                    self._send_later(hook, event, delay, signed=signed)
+            self._changed.notify()
+        return len(hooks)
+
+    def sent(self) -> list[Delivery]:
+        """Return the last deliveries, also those that are not over."""
+        with self._changed:
+            return list(self._sent)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many attempts had which end."""
+        with self._changed:
+            return dict(self._counts)
+
+    def stop(self) -> None:
+        """Send nothing any more."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify()
+        if self._thread:
+            self._thread.join()
+
+    def _send_later(self, hook: dict[str, Any], event: Event, delay: float, *, signed: bool) -> None:
+        content = event if self._style.bare else {"hook_id": hook["hook_id"], "event": event}
+        if hook["token"] is not None:
+            content = {**content, "token": hook["token"]}
+        body = json.dumps(content).encode()
+        key = hook["hook_secret"] if signed else secrets.token_hex(20)
+        signature = hmac.new(key.encode(), body, ALGORITHMS[self._style.algorithm]).hexdigest()
+        headers = {"Content-Type": "application/json", self._style.header: signature}
+        delivery = Delivery(event["id"], hook["hook_id"], hook["url"])
+        self._sent.append(delivery)
+        due = _Due(time.monotonic() + delay, next(self._numbers), delivery, body, headers)
+        heapq.heappush(self._due, due)
+
+    def _run(self) -> None:
+        look_at = time.monotonic() + LOOK_INTERVAL
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="minut-sandbox-webhook") as pool:
+            while not self._stopped:
+                with self._changed:
+                    now = time.monotonic()
+                    while self._due and self._due[0].at <= now:
+                        pool.submit(self._attempt, heapq.heappop(self._due))
+                    until = min(look_at, self._due[0].at) if self._due else look_at
+                    self._changed.wait(max(until - now, 0))
+                if time.monotonic() >= look_at:
+                    self._look()
+                    look_at = time.monotonic() + LOOK_INTERVAL
+
+    def _look(self) -> None:
+        """Tell of what has happened by itself."""
+        for event in reversed(self._newest()):
+            if event["id"] not in self._told:
+                self.announce(event)
+
+    def _attempt(self, due: _Due) -> None:
+        delivery = due.delivery
+        if self._stopped or delivery.hook_id not in self._hooks:
+            return
+        try:
+            reply = requests.post(delivery.url, data=due.body, headers=due.headers, timeout=TIMEOUT)
+            delivery.status = reply.status_code
+        except requests.RequestException:
+            delivery.status = None
+        with self._changed:
+            delivery.attempts += 1
+            self._counts[str(delivery.status or "unanswered")] += 1
+            if not delivery.arrived and delivery.attempts < ATTEMPTS:
+                pause = min(self._style.pause * 2 ** (delivery.attempts - 1), LONGEST_PAUSE)
+                due.at = time.monotonic() + pause
+                heapq.heappush(self._due, due)
+                self._changed.notify()

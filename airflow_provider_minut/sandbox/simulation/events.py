@@ -1,0 +1,143 @@
+"""The events of a home in a window of time: how many, and any page of them, without walking all."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from airflow_provider_minut.sandbox.simulation.noise import DETECTED, MAX_DELAY, QUIETED, Event, Spells
+from airflow_provider_minut.sandbox.simulation.timestamps import HISTORY_START
+
+BOTH = (DETECTED, QUIETED)
+
+
+class Window:
+    """The events that follow from the spells of a home in [start, end), as far as visible ``now``.
+
+    Of the slots in which each has all its events nothing is computed before it is asked for.
+
+    :param spells: what the events follow from.
+    :param home: the number of the home.
+    :param start: the first moment, in milliseconds since the epoch.
+    :param end: the moment after the last one.
+    :param now: when the events are asked for; what has not reached the backend by then is not there.
+    :param kinds: which events, in the order of their time.
+    """
+
+    def __init__(
+        self, spells: Spells, home: int, start: int, end: int, now: int, kinds: Sequence[int] = BOTH
+    ) -> None:
+        self._spells, self._home, self._now, self._kinds = spells, home, now, kinds
+        self._start, self._end = max(start, HISTORY_START), min(end, now + 1)
+        self._oldest: list[Event] = []
+        self._whole = range(0)  # slots
+        self._newest: list[Event] = []
+        if self._start >= self._end or not kinds:
+            return
+        first, last = spells.slot_at(self._start), spells.slot_at(self._end - 1)
+        if not spells.is_certain:
+            self._oldest = self._visible(range(first, last + 1))
+            return
+        # From here on slots may have events that have not reached the backend.
+        unsettled = max(min(last, spells.slot_at(now - MAX_DELAY)), first + 1)
+        self._oldest = self._visible(range(first, first + 1))
+        self._whole = range(first + 1, unsettled)
+        self._newest = self._visible(range(unsettled, last + 1))
+
+    def __len__(self) -> int:
+        return len(self._oldest) + len(self._whole) * len(self._kinds) + len(self._newest)
+
+    def newest_first(self, offset: int = 0, limit: int | None = None) -> Iterator[Event]:
+        """Yield the events from the newest, without the first ``offset`` and at most ``limit``."""
+        last = len(self) - offset
+        first = 0 if limit is None else max(last - limit, 0)
+        return (self._event(index) for index in range(last - 1, first - 1, -1))
+
+    def oldest_first(self) -> Iterator[Event]:
+        """Yield the events from the oldest."""
+        return (self._event(index) for index in range(len(self)))
+
+    def _event(self, index: int) -> Event:
+        if index < len(self._oldest):
+            return self._oldest[index]
+        slot, kind = divmod(index - len(self._oldest), len(self._kinds))
+        if slot >= len(self._whole):
+            return self._newest[index - len(self)]
+        return self._spells.events(self._home, self._whole[slot])[self._kinds[kind]]
+
+    def _visible(self, slots: Iterable[int]) -> list[Event]:
+        return [
+            event
+            for slot in slots
+            for event in self._spells.events(self._home, slot)
+            if event.kind in self._kinds
+            and self._start <= event.time < self._end
+            and event.visible_from <= self._now
+        ]
+
+
+@dataclass(frozen=True)
+class HomeEvents:
+    """All events of a home in [start, end) that are visible ``now``: those of its spells and the added ones.
+
+    :param spells: what the other events follow from.
+    :param home: the number of the home.
+    :param start: the first moment, in milliseconds since the epoch.
+    :param end: the moment after the last one.
+    :param now: when the events are asked for.
+    :param added: the events that were added to this home by hand, whatever their time and kind.
+    :param kinds: which events, in the order of their time.
+    """
+
+    spells: Spells
+    home: int
+    start: int
+    end: int
+    now: int
+    added: Iterable[Event] = ()
+    kinds: Sequence[int] = BOTH
+    _window: Window = field(init=False)
+    _added: list[Event] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_window", self._from(self.start))
+        chosen = [e for e in self.added if self.start <= e.time < self.end and e.kind in self.kinds]
+        object.__setattr__(self, "_added", sorted(chosen, key=_age))
+
+    def __len__(self) -> int:
+        return len(self._window) + len(self._added)
+
+    def page(self, offset: int, limit: int) -> list[Event]:
+        """Return at most ``limit`` events, newest first, without the newest ``offset`` ones."""
+        # How many of the added events are among those that are left out.
+        skipped = bisect_left(range(len(self._added)), offset, key=self._position)
+        return list(itertools.islice(self._merged(offset - skipped, skipped, limit), limit))
+
+    def newest_first(self) -> Iterator[Event]:
+        """Yield all events from the newest."""
+        return self._merged(0, 0, None)
+
+    def oldest_first(self) -> Iterator[Event]:
+        """Yield all events from the oldest."""
+        return heapq.merge(self._added[::-1], self._window.oldest_first(), key=_time)
+
+    def _merged(self, offset: int, skipped: int, limit: int | None) -> Iterator[Event]:
+        return heapq.merge(self._window.newest_first(offset, limit), self._added[skipped:], key=_age)
+
+    def _position(self, index: int) -> int:
+        """Return how many events are newer than the added one with this index."""
+        return index + len(self._from(max(self.start, self._added[index].time)))
+
+    def _from(self, start: int) -> Window:
+        return Window(self.spells, self.home, start, self.end, self.now, self.kinds)
+
+
+def _time(event: Event) -> int:
+    return event.time
+
+
+def _age(event: Event) -> int:
+    return -event.time

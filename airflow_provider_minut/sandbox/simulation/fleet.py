@@ -1,0 +1,104 @@
+"""Which homes and devices there are. Nothing is stored: all of it follows from their numbers, from 1."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from airflow_provider_minut.sandbox.simulation.timestamps import HOUR
+
+_ID = re.compile(r"64aa([0-9a-f]{16})([bd])([0-9a-f]{3})")
+_HOMES = (("Harbour Loft", "Europe/Stockholm"), ("Garden Studio", "Europe/Lisbon"))
+_DEVICES = (("Hallway", 1), ("Kitchen", 1), ("Studio", 2))
+_ZONES = (
+    "Europe/Stockholm",
+    "Europe/Lisbon",
+    "Europe/London",
+    "Europe/Berlin",
+    "America/New_York",
+    "America/Los_Angeles",
+    "Australia/Sydney",
+)
+
+
+def home_id(number: int) -> str:
+    """Return the id of a home."""
+    return _id("b", number)
+
+
+def device_id(number: int) -> str:
+    """Return the id of a device."""
+    return _id("d", number)
+
+
+def home_name(number: int) -> str:
+    """Return what a home is called at first."""
+    return _HOMES[number - 1][0] if number <= len(_HOMES) else f"Home {number}"
+
+
+def device_name(number: int) -> str:
+    """Return what a device is called at first."""
+    return _DEVICES[number - 1][0] if number <= len(_DEVICES) else f"Device {number}"
+
+
+def home_zone(number: int) -> str:
+    """Return the name of a home's time zone."""
+    return _HOMES[number - 1][1] if number <= len(_HOMES) else _ZONES[number % len(_ZONES)]
+
+
+def local_time(home: int, moment: int) -> int:
+    """Return the milliseconds since the epoch that the clocks of a home would show at ``moment``."""
+    return moment + _offset(home_zone(home), moment // HOUR)
+
+
+@lru_cache(maxsize=4096)
+def _offset(zone: str, hour: int) -> int:
+    # Clocks are changed on a full hour in all of these zones.
+    offset = datetime.fromtimestamp(hour * 3600, ZoneInfo(zone)).utcoffset()
+    return int(offset.total_seconds()) * 1000 if offset else 0
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The homes and devices of one sandbox.
+
+    :param homes: how many homes, at least one.
+    :param devices: how many devices.
+    :param silent: how many of them have fallen silent.
+    """
+
+    homes: int
+    devices: int
+    silent: int = 0
+
+    def home_number(self, id_: str) -> int | None:
+        """Return the number of the home with this id, or ``None`` if there is none."""
+        number = _number("b", id_)
+        return number if 1 <= number <= self.homes else None
+
+    def device_number(self, id_: str) -> int | None:
+        """Return the number of the device with this id, or ``None`` if there is none."""
+        number = _number("d", id_)
+        return number if 1 <= number <= self.devices else None
+
+    def home_of(self, device: int) -> int:
+        """Return the number of the home that a device is in."""
+        if device <= len(_DEVICES):
+            return min(_DEVICES[device - 1][1], self.homes)
+        return 1 + (device - 1) % self.homes
+
+    def is_silent(self, device: int) -> bool:
+        """Return whether a device has fallen silent; those that have are spread evenly."""
+        return device * self.silent // self.devices > (device - 1) * self.silent // self.devices
+
+
+def _id(kind: str, number: int) -> str:
+    return f"64aa{number >> 12:016x}{kind}{number & 0xFFF:03x}"
+
+
+def _number(kind: str, id_: str) -> int:
+    match = _ID.fullmatch(id_)
+    return int(match[1], 16) << 12 | int(match[3], 16) if match and match[2] == kind else 0

@@ -1,0 +1,199 @@
+"""Homes, devices and events of a running sandbox, as the API shows them."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_minut.sandbox.simulation.catalog import USER
+from airflow_provider_minut.sandbox.simulation.check_ins import Heartbeats
+from airflow_provider_minut.sandbox.simulation.events import BOTH, HomeEvents
+from airflow_provider_minut.sandbox.simulation.fleet import (
+    Fleet,
+    device_id,
+    device_name,
+    home_id,
+    home_name,
+    home_zone,
+)
+from airflow_provider_minut.sandbox.simulation.noise import DETECTED, QUIET_LEVEL, THRESHOLD, Event, Spells
+from airflow_provider_minut.sandbox.simulation.randomness import hex_id
+from airflow_provider_minut.sandbox.simulation.readings import Readings
+from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND, to_iso
+
+if TYPE_CHECKING:
+    from airflow_provider_minut.sandbox.config import SandboxConfig
+
+HOME_EVENT_TYPES = ("noise_detected", "noise_quieted")
+USER_EVENT_TYPES = ("disturbance_first_notice", "disturbance_ended")
+USER_EVENT_HOMES = 50  # a sandbox choice
+USER_EVENT_DAYS = 7  # a sandbox choice
+ALARM = {
+    "alarm_status": "off",
+    "alarm_mode": "manual",
+    "silent_alarm": False,
+    "scheduled_alarm_active": False,
+}
+_THRESHOLD = {"type": "sound_level_high", "notifications": [], "value": THRESHOLD, "duration_seconds": 600}
+_QUIET_HOURS = {"enabled": False, "start": "22:00", "end": "07:00"}
+
+
+class World:
+    """What lives in a sandbox. Only what was changed or added is stored.
+
+    :param config: what there is of it.
+    :param clock: seconds since the epoch.
+    """
+
+    def __init__(self, config: SandboxConfig, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.sparse = config.sparse
+        self.fleet = Fleet(config.homes, config.devices, round(config.silent_share * config.devices))
+        self._seed = config.seed
+        self._spells = Spells(config.seed, config.spells_per_day, config.late_share)
+        self._heartbeats = Heartbeats(config.seed, self.fleet, config.late_share, self.now())
+        self._readings = Readings(config.seed, self.fleet, self._spells)
+        self._lock = threading.Lock()
+        self._changed_homes: dict[int, dict[str, Any]] = {}
+        self._changed_devices: dict[int, dict[str, Any]] = {}
+        self._added: dict[int, tuple[Event, ...]] = {}
+        self._numbers = itertools.count(1)
+        self._emitted: list[tuple[int, dict[str, Any]]] = []
+
+    def now(self) -> int:
+        """Return milliseconds since the epoch."""
+        return int(self._clock() * SECOND)
+
+    def home(self, number: int) -> dict[str, Any]:
+        """Return a home."""
+        changed = self._changed_homes.get(number, {})
+        home: dict[str, Any] = {"home_id": home_id(number), "name": changed.get("name", home_name(number))}
+        return home if self.sparse else home | {"timezone": home_zone(number)} | ALARM | changed
+
+    def change_home(self, number: int, changes: dict[str, Any]) -> None:
+        """Let some fields of a home have other values from now on."""
+        with self._lock:
+            self._changed_homes[number] = self._changed_homes.get(number, {}) | changes
+
+    def device(self, number: int) -> dict[str, Any]:
+        """Return a device as the backend knows it now."""
+        identity = {"device_id": device_id(number), "home": home_id(self.fleet.home_of(number))}
+        if self.sparse:
+            return identity
+        now = self.now()
+        heard = self._heartbeats.last(number, now)
+        settings = {
+            "description": device_name(number),
+            "reactions": [_THRESHOLD],
+            "quiet_hours": _QUIET_HOURS,
+            **self._changed_devices.get(number, {}),
+        }
+        shared = {name: settings[name] for name in ("reactions", "quiet_hours")}
+        return {
+            **identity,
+            **settings,
+            "configuration": shared,
+            "active": True,
+            "offline": self.fleet.is_silent(number),
+            "last_heard_from_at": to_iso(heard),
+            "next_heartbeat_at": to_iso(self._heartbeats.following(number, now)),
+            "battery": {"percent": self._readings.battery_percent(number, heard)},
+            "latest_sensor_values": self._latest(number, heard),
+        }
+
+    def change_device(self, number: int, changes: dict[str, Any]) -> None:
+        """Let some settings of a device have other values from now on."""
+        with self._lock:
+            self._changed_devices[number] = self._changed_devices.get(number, {}) | changes
+
+    def readings(self, device: int) -> tuple[Readings, int]:
+        """Return what the sensors measure, and until when the backend knows it of this device."""
+        return self._readings, self._heartbeats.last(device, self.now())
+
+    def events(self, home: int, start: int, end: int, kinds: Sequence[int] = BOTH) -> HomeEvents:
+        """Return the events of a home in [start, end) that are visible now."""
+        return HomeEvents(self._spells, home, start, end, self.now(), self._added.get(home, ()), kinds)
+
+    def add_event(self, home: int, time: int, kind: int) -> Event:
+        """Add an event by hand, visible at once."""
+        # Numbers below those of all slots, so that its id is like no other.
+        event = Event(
+            time, 0, home, -next(self._numbers), kind, THRESHOLD + 5 if kind == DETECTED else QUIET_LEVEL
+        )
+        with self._lock:
+            self._added[home] = (*self._added.get(home, ()), event)
+        return event
+
+    def user_events(self, offset: int, limit: int, *, newest_first: bool) -> list[dict[str, Any]]:
+        """Return a page of the user events of the first homes and the last days."""
+        now = self.now()
+        since = now - USER_EVENT_DAYS * DAY
+        homes = {*range(1, min(self.fleet.homes, USER_EVENT_HOMES) + 1), *self._added}
+        events = [self.events(home, since, now + 1) for home in homes]
+        sign = -1 if newest_first else 1
+        parts: list[Iterable[tuple[int, Any]]] = [
+            ((event.time, event) for event in (part.newest_first() if newest_first else part.oldest_first()))
+            for part in events
+        ]
+        emitted = [pair for pair in self._emitted if pair[0] >= since]
+        parts.append(sorted(emitted, key=lambda pair: sign * pair[0]))
+        merged = heapq.merge(*parts, key=lambda pair: sign * pair[0])
+        page = itertools.islice(merged, offset, offset + limit)
+        return [event if isinstance(event, dict) else self.user_event(event) for _, event in page]
+
+    def emit(self, home: int, time: int, event_type: str, device_id: str | None) -> dict[str, Any]:
+        """Add a user event, visible at once, and return it. Noise is an event of the home too.
+
+        :param event_type: a user event, or the home event that goes with one.
+        """
+        for kind, names in enumerate(zip(HOME_EVENT_TYPES, USER_EVENT_TYPES, strict=True)):
+            if event_type in names:
+                return self.user_event(self.add_event(home, time, kind))
+        event = {
+            "id": hex_id(self._seed, "emitted event", next(self._numbers)),
+            "type": event_type,
+            "created_at": to_iso(time),
+            "user_id": USER["user_id"],
+            "home_id": home_id(home),
+        }
+        if device_id is not None:
+            event["device_id"] = device_id
+        with self._lock:
+            self._emitted = [*self._emitted, (time, event)]
+        return event
+
+    def home_event(self, event: Event) -> dict[str, Any]:
+        """Return an event as a home has it."""
+        shown: dict[str, Any] = {
+            "event_id": hex_id(self._seed, "home event", event.home, event.slot, event.kind),
+            "event_type": HOME_EVENT_TYPES[event.kind],
+            "event_time": to_iso(event.time),
+            "home_id": home_id(event.home),
+        }
+        return shown if self.sparse else shown | {"sensor_value": event.level}
+
+    def user_event(self, event: Event) -> dict[str, Any]:
+        """Return an event as a user has it."""
+        return {
+            "id": hex_id(self._seed, "user event", event.home, event.slot, event.kind),
+            "type": USER_EVENT_TYPES[event.kind],
+            "created_at": to_iso(event.time),
+            "user_id": USER["user_id"],
+            "home_id": home_id(event.home),
+        }
+
+    def _latest(self, device: int, heard: int) -> dict[str, dict[str, Any]]:
+        # Each sensor measured a few seconds before the device checked in.
+        values: tuple[tuple[str, Callable[[int, int], float], int], ...] = (
+            ("temperature", self._readings.temperature, 1),
+            ("sound", self._readings.sound, 6),
+            ("humidity", self._readings.humidity, 2),
+            ("accelerometer_z", lambda _device, _moment: 1.0, 3),
+        )
+        return {
+            name: {"time": to_iso(moment := heard - seconds * SECOND), "value": measure(device, moment)}
+            for name, measure, seconds in values
+        }

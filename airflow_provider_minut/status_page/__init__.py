@@ -1,0 +1,1 @@
+"""The page *Minut* in Airflow's UI."""

@@ -1,0 +1,80 @@
+"""The webhooks that are registered, as Airflow variables have them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+
+from airflow_provider_minut.webhooks.registration import VARIABLE_PREFIX, RegisteredWebhook
+
+log = logging.getLogger(__name__)
+
+KEPT = 5.0  # seconds
+LEAST = 1.0  # seconds between two looks, however many unknown names are asked for
+
+
+class WebhookRegistry:
+    """Looks into the metadata database now and then, for all requests of a process.
+
+    :param read: returns the text of each webhook by its name; another in tests.
+    :param clock: monotonic seconds; another in tests.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[], Mapping[str, str]] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._read = read or _read_variables
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._webhooks: dict[str, RegisteredWebhook] = {}
+        self._read_at: float | None = None
+        self._texts: Mapping[str, str] = {}
+
+    async def get(self, name: str) -> tuple[RegisteredWebhook | None, bool]:
+        """Return the webhook of that name, and whether there is any webhook at all.
+
+        :raises Exception: the database could not be asked.
+        """
+        async with self._lock:
+            await self._look(KEPT if name in self._webhooks else LEAST)
+        return self._webhooks.get(name), bool(self._webhooks)
+
+    async def all(self) -> Mapping[str, RegisteredWebhook]:
+        """Return all webhooks by their name.
+
+        :raises Exception: the database could not be asked.
+        """
+        async with self._lock:
+            await self._look(KEPT)
+        return self._webhooks
+
+    async def _look(self, kept: float) -> None:
+        now = self._clock()
+        if self._read_at is None or now - self._read_at >= kept:
+            self._use(await asyncio.to_thread(self._read))
+            self._read_at = now
+
+    def _use(self, texts: Mapping[str, str]) -> None:
+        if texts == self._texts:
+            return
+        self._texts = texts
+        self._webhooks = {}
+        for name, text in texts.items():
+            try:
+                self._webhooks[name] = RegisteredWebhook.from_json(text)
+            except ValueError as error:
+                log.warning("Variable %s%s is no webhook: %s", VARIABLE_PREFIX, name, error)
+
+
+def _read_variables() -> dict[str, str]:
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        named = select(Variable).where(Variable.key.startswith(VARIABLE_PREFIX, autoescape=True))
+        return {row.key.removeprefix(VARIABLE_PREFIX): row.val or "" for row in session.scalars(named)}

@@ -1,0 +1,82 @@
+"""No interleaving of those who share a budget breaks a window: also with pauses, and limits that differ."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from airflow_provider_minut.api.shared_state.memory import MemoryState
+from airflow_provider_minut.api.shared_state.reservations import COUNTED, HORIZON, MICROSECONDS, Rate
+from tests.conftest import FakeClock
+
+SECOND, MINUTE = 1.25, 60.25
+limits = st.lists(st.tuples(st.integers(1, 6), st.integers(1, 20)), min_size=1, max_size=3)
+ticks = st.sampled_from([0, 0, 0, 1, 300_000, 1_250_000, 20_000_000, 61_000_000])  # microseconds
+reservations = st.tuples(st.just("take"), st.integers(0, 2), st.sampled_from([-1.0, 0.0, 0.5, 30.0, 300.0]))
+pauses = st.tuples(st.just("pause"), st.integers(0, 2), st.sampled_from([0.0, 0.7, 25.0, 300.0]))
+steps = st.lists(st.tuples(ticks, st.one_of(reservations, reservations, reservations, pauses)), max_size=80)
+GREEDY = (0, ("take", 0, 300.0))
+MODEST = (0, ("take", 1, 300.0))
+
+
+@given(limits, steps)
+@example([(6, 20), (6, 5)], [GREEDY] * 20 + [MODEST] + [GREEDY] * 20)
+def test_no_window_has_more_than_the_limit_of_whoever_reserved_last(limits, steps):
+    """Those who share a client may have limits of their own; each keeps its own, whatever others reserved."""
+    state, now, pause_until, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS, 0, []
+    for tick, (what, who, seconds) in steps:
+        now += tick
+        if what == "pause":
+            state.pause("log", seconds, now=now / MICROSECONDS)
+            pause_until = max(pause_until, now + int(seconds * MICROSECONDS))
+            continue
+        per_second, per_minute = limits[who % len(limits)]
+        rates = Rate(per_second, SECOND), Rate(per_minute, MINUTE)
+        before = state.slots("log", now=0)
+        wait = state.take_slot("log", rates, now=now / MICROSECONDS, within=seconds)
+        if wait > seconds:
+            assert state.slots("log", now=0) == before
+            continue
+        slot = now + round(wait * MICROSECONDS)
+        assert slot >= max([pause_until, now, *granted[-1:]]) - 2  # first come, first served
+        granted.append(slot)
+        for limit, window in ((per_second, 1), (per_minute, 60)):
+            assert len(granted) - bisect_left(granted, slot - window * MICROSECONDS) <= limit
+
+
+long_ticks = st.sampled_from([0, 0, 1, 30_000_000, 60_000_000, 600_000_000, 3_540_000_000, 10_000_000_000])
+
+
+@given(st.lists(st.tuples(long_ticks, st.sampled_from([0.0, 100.0, 2_400.0])), max_size=80))
+def test_hour_is_what_was_granted_in_its_minutes(steps):
+    state, now, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS, []
+    for tick, within in steps:
+        now += tick
+        wait = state.take_slot("log", [Rate(2, 61.0)], now=now / MICROSECONDS, within=within)
+        if wait <= within:
+            granted.append((now + round(wait * MICROSECONDS)) // (60 * MICROSECONDS))
+        this = now // (60 * MICROSECONDS)
+        expected = sum(this - 60 < minute <= this for minute in granted)
+        assert state.slots("log", now=now / MICROSECONDS).last_hour == expected
+
+
+def packed(numbers):
+    return b"".join(n.to_bytes(8, "little", signed=True) for n in numbers)
+
+
+numbers = st.lists(st.integers(-1, 2**62), max_size=6)
+logs = st.tuples(st.integers(-1, 2**62), st.integers(-1, 2**62), numbers)
+
+
+@given(
+    st.binary(max_size=80) | numbers.map(packed)
+    | logs.map(lambda log: packed([log[0], *[log[1]] * COUNTED, *log[2]]))
+)  # fmt: skip
+def test_whatever_lies_in_the_log_the_next_slot_is_not_beyond_the_horizon(stored):
+    state, now = MemoryState(), FakeClock().now
+    state.write("log", stored, lifetime=60)
+    slots = state.slots("log", now=now)
+    assert slots.paused <= HORIZON
+    assert state.take_slot("log", [Rate(1, 60.25)], now=now, within=1e9) <= HORIZON + 60.25

@@ -1,0 +1,342 @@
+"""No window is ever over its limit, whatever happens, and everybody gets a turn."""
+
+from __future__ import annotations
+
+import random
+import struct
+from dataclasses import asdict
+from itertools import pairwise
+
+import pytest
+from werkzeug import Response
+
+from airflow_provider_minut.api.rate_limiter import Budget
+from airflow_provider_minut.api.shared_state.file import FileState
+from airflow_provider_minut.api.shared_state.memory import MemoryState
+from airflow_provider_minut.api.shared_state.reservations import COUNTED
+from airflow_provider_minut.exceptions import MinutRateLimitError
+
+
+@pytest.fixture(params=["memory", "file"])
+def state(request, tmp_path):
+    return (
+        MemoryState() if request.param == "memory" else FileState(tmp_path / "state", fallback=MemoryState())
+    )
+
+
+def budget(state, clock, per_second=20, per_minute=120, client_id="id"):
+    return Budget(state, "https://x/v8", client_id, per_second=per_second, per_minute=per_minute, clock=clock)
+
+
+def slots_of(a_budget):
+    now = a_budget._clock.time()
+    return [round((now + ahead) * 1e6) for ahead in a_budget._state.slots(a_budget._name, now=now).ahead]
+
+
+def most_in_window(times, window):
+    times = sorted(times)
+    return max(sum(1 for t in times if start <= t < start + window) for start in times)
+
+
+def test_first_requests_do_not_wait(state, clock):
+    for _ in range(20):
+        budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 1)
+    assert clock.slept == []
+
+
+def test_21st_request_in_a_second_and_121st_in_a_minute_wait(state, clock):
+    sent = []
+    for _ in range(121):
+        budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 300)
+        sent.append(clock.time())
+    assert sent[20] - sent[0] == pytest.approx(1.25, abs=0.01)
+    assert sent[120] - sent[0] == pytest.approx(60.25, abs=0.01)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_interleaving_breaks_a_window_or_the_order(seed):
+    """Callers come at random moments, wait for random other ones, and sometimes give up."""
+    from tests.conftest import FakeClock
+
+    chance, clock, state = random.Random(seed), FakeClock(), MemoryState()
+    per_second, per_minute = chance.randrange(1, 8), chance.randrange(1, 40)
+    granted = []
+    for _ in range(300):
+        clock.advance(chance.choice([0, 0, 0, 0.1, 1, 20]) * chance.random())
+        caller = budget(state, clock, per_second, per_minute)
+        try:
+            wait = caller._take("GET /x", chance.choice([0.5, 300]))
+        except MinutRateLimitError:
+            continue
+        granted.append(slots_of(caller)[-1])
+        assert granted[-1] == pytest.approx((clock.time() + wait) * 1e6, abs=2)
+    assert all(later - earlier > -2 for earlier, later in pairwise(granted))  # microseconds, rounded
+    assert most_in_window(granted, 1_000_000) <= per_second
+    assert most_in_window(granted, 60_000_000) <= per_minute
+
+
+def test_turn_after_the_deadline_is_an_error_and_takes_no_slot(state, clock):
+    one = budget(state, clock, per_minute=1)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    before = slots_of(one)
+    with pytest.raises(
+        MinutRateLimitError, match=r"GET /x was not sent: its turn would come in 60 s"
+    ) as caught:
+        one.wait("GET /x", deadline=clock.monotonic() + 60)
+    assert caught.value.retry_after == pytest.approx(60.25, abs=0.01)
+    assert slots_of(one) == before
+
+
+def test_long_wait_is_told_once_with_its_length(state, clock, caplog):
+    caplog.set_level("INFO")
+    for _ in range(3):
+        budget(state, clock, per_minute=2).wait("GET /x", deadline=clock.monotonic() + 100)
+    told = [r.getMessage() for r in caplog.records if "waits" in r.getMessage()]
+    assert told == [
+        "GET /x waits 60 s for its turn: 2 requests a minute are shared by all that use this client."
+    ]
+
+
+def test_pause_holds_up_everybody(state, clock):
+    budget(state, clock).pause(10)
+    started = clock.time()
+    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 100)
+    assert clock.time() - started == pytest.approx(10, abs=0.01)
+
+
+def test_pause_that_begins_during_a_wait_is_kept_too(state, clock):
+    one = budget(state, clock, per_second=1)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    sleep = clock.sleep
+
+    def meet_429(seconds):
+        clock.sleep = sleep
+        budget(state, clock).pause(30)
+        sleep(seconds)
+
+    clock.sleep = meet_429
+    started = clock.time()
+    one.wait("GET /x", deadline=clock.monotonic() + 100)
+    assert clock.time() - started >= 30
+
+
+def test_pause_is_bounded(state, clock):
+    budget(state, clock).pause(10**9)
+    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 301)
+
+
+def test_clients_have_budgets_of_their_own(state, clock):
+    for client_id in "ab":
+        budget(state, clock, per_minute=1, client_id=client_id).wait("GET /x", deadline=clock.monotonic() + 1)
+    assert clock.slept == []
+
+
+COUNTS = [0] * COUNTED
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"x",
+        b"\xff" * 1600,
+        b"\x00" * 1599,
+        *(
+            struct.pack(f"<{len(numbers)}q", *numbers)
+            for numbers in (
+                [0, 2, 1],  # as it was before requests were counted by the minute
+                [0, *COUNTS[1:]],
+                [0, *COUNTS, 2, 1],
+                [0, *COUNTS, 2**62],
+                [2**62, *COUNTS, 0],
+                [0, -1, *COUNTS[1:], 0],
+            )
+        ),
+    ],
+)
+def test_damaged_log_starts_anew(state, clock, damage):
+    one = budget(state, clock)
+    state.update(one._name, lambda _: damage)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    assert clock.slept == []
+    assert len(slots_of(one)) == 1
+    assert one.status().last_hour == 1
+
+
+def test_clock_set_back_by_a_day_blocks_nobody(state, clock):
+    one = budget(state, clock, per_minute=1)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    clock.now -= 86_400
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+
+
+def test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue(
+    make_client, token_endpoint, httpserver, clock
+):
+    httpserver.expect_request("/v8/x").respond_with_data("{}")
+    client = make_client(requests_per_second=2, requests_per_minute=2)
+    sent = []
+    for _ in range(4):
+        client.request("GET", "/x")
+        sent.append(clock.time())
+    assert sent[1] == sent[0]
+    assert sent[2] - sent[0] == pytest.approx(60.25, abs=0.01)
+    clock.advance(3600)
+    clock.slept.clear()
+    client.get_access_token()
+    assert clock.slept == []
+
+
+def test_429_pauses_all_who_share_the_client(make_client, token_endpoint, httpserver, clock):
+    answers = iter([Response(status=429, headers={"Retry-After": "25"})])
+    httpserver.expect_request("/v8/x").respond_with_handler(lambda _: next(answers, Response("{}")))
+    state = MemoryState()
+    make_client(state=state, max_attempts=2).request("GET", "/x")
+    other = make_client(state=state)
+    clock.slept.clear()
+    answers = iter([Response(status=429, headers={"Retry-After": "90"})])
+    with pytest.raises(MinutRateLimitError):
+        make_client(state=state).request("GET", "/x")
+    assert clock.slept == []  # too long to sit out: handed to Airflow
+    other.request("GET", "/x")
+    assert clock.slept == [pytest.approx(90, abs=0.01)]
+
+
+def test_slot_is_taken_when_the_request_is_sent_and_not_before_its_token_is_there(
+    make_client, httpserver, clock
+):
+    """A slot that is too early lets a later request come too early: the server counts arrivals."""
+
+    def slow_token(_request):
+        clock.advance(3)
+        return Response('{"access_token": "t", "expires_in": 3600}', content_type="application/json")
+
+    httpserver.expect_request("/v8/oauth/token").respond_with_handler(slow_token)
+    httpserver.expect_request("/v8/homes").respond_with_json({"homes": []})
+    with make_client(requests_per_second=20, requests_per_minute=120) as client:
+        client.request("GET", "/homes")
+        assert client.status().budget.last_second == 1
+
+
+def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make_client, httpserver, clock):
+    tokens, sent = iter(("one", "two")), []
+
+    def token(_request):
+        body = f'{{"access_token": "{next(tokens)}", "expires_in": 120}}'
+        return Response(body, content_type="application/json")
+
+    def note(request):
+        sent.append(request.headers["Authorization"])
+        return Response('{"homes": []}', content_type="application/json")
+
+    httpserver.expect_request("/v8/oauth/token").respond_with_handler(token)
+    httpserver.expect_request("/v8/homes").respond_with_handler(note)
+    with make_client(deadline=7200.0) as client:
+        client.request("GET", "/homes")
+        client._budget.pause(300)
+        client.request("GET", "/homes")
+    assert sent == ["Bearer one", "Bearer two"]
+
+
+def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
+    one = budget(state, clock, per_second=2, per_minute=5)
+    for _ in range(2):
+        one.wait("GET /x", deadline=clock.monotonic() + 1)
+    expected = {
+        "per_second": 2,
+        "per_minute": 5,
+        "last_second": 2,
+        "last_minute": 2,
+        "last_hour": 2,
+        "waiting": 0,
+        "paused": 0,
+    }
+    assert asdict(one.status()) == expected
+    clock.advance(0.5)
+    assert asdict(one.status()) == expected
+    clock.advance(0.5)
+    assert asdict(one.status()) == {**expected, "last_second": 0}
+    for _ in range(2):
+        one._take("GET /x", 1)
+    expected["last_hour"] = 4  # with those that wait
+    assert asdict(one.status()) == {**expected, "last_second": 0, "waiting": 2}
+    clock.advance(58.9)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 4}
+    clock.advance(0.1)
+    assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 2}
+    clock.advance(0.5)
+    assert asdict(one.status())["last_minute"] == 2
+    one.pause(7)
+    assert one.status().paused == pytest.approx(7, abs=0.01)
+
+
+def test_hour_is_counted_in_whole_minutes(state, clock):
+    one = budget(state, clock)
+    clock.advance(60 - clock.now % 60)
+    for _ in range(3):
+        one.wait("GET /x", deadline=clock.monotonic() + 1)
+    clock.advance(59 * 60 + 59.9)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    assert one.status().last_hour == 4
+    clock.advance(0.1)
+    assert one.status().last_hour == 1
+    clock.advance(3600)
+    assert one.status().last_hour == 0
+
+
+def test_hour_that_nobody_counted_is_0(state, clock):
+    assert budget(state, clock).status().last_hour == 0
+    budget(state, clock).pause(7)
+    assert budget(state, clock).status().last_hour == 0
+
+
+def test_hour_is_complete_however_far_ahead_the_last_request_waits(state, clock):
+    one = budget(state, clock, per_minute=1)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    clock.advance(58 * 60)
+    for _ in range(40):
+        one._take("GET /x", 2400)
+    assert one.status().last_hour == 2
+    assert slots_of(one)[-1] > (clock.now + 2300) * 1e6
+
+
+def test_pause_is_five_minutes_at_most(state, clock):
+    budget(state, clock).pause(300.5)
+    assert budget(state, clock).status().paused == 300
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1.0, 0), (1.99, 0), (2.0, 1), (3.0, 1)])
+def test_waits_of_two_seconds_are_worth_telling(state, clock, caplog, seconds, told):
+    caplog.set_level("INFO")
+    budget(state, clock).pause(seconds)
+    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 100)
+    assert len(caplog.records) == told
+
+
+def test_request_that_waited_took_one_slot(state, clock):
+    one = budget(state, clock, per_second=1)
+    for _ in range(3):
+        one.wait("GET /x", deadline=clock.monotonic() + 100)
+    assert len(slots_of(one)) == 3
+
+
+def test_rest_of_a_pause_is_kept_however_short(state, clock):
+    one = budget(state, clock, per_second=1)
+    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    sleep = clock.sleep
+
+    def meet_429(seconds):
+        clock.sleep = sleep
+        budget(state, clock).pause(seconds + 0.5)
+        sleep(seconds)
+
+    clock.sleep = meet_429
+    started = clock.time()
+    one.wait("GET /x", deadline=clock.monotonic() + 100)
+    assert clock.time() - started >= 1.75
+
+
+def test_deadline_is_a_moment_on_the_monotonic_clock(state, clock):
+    clock.ticks = 100.0
+    budget(state, clock).pause(50)
+    budget(state, clock).wait("GET /x", deadline=200.0)
+    assert sum(clock.slept) == pytest.approx(50, abs=0.01)

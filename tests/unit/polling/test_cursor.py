@@ -1,0 +1,100 @@
+"""The cursor of a watcher: nothing lost, nothing repeated, whenever the triggerer dies."""
+
+from __future__ import annotations
+
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from airflow_provider_minut.polling.cursor import LOOKBACK, EventCursor
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def kept(cursor):
+    """Return the cursor as a new process finds it."""
+    return EventCursor.from_state(json.loads(json.dumps(cursor.to_state())))
+
+
+def test_each_event_is_new_once():
+    cursor = EventCursor(NOON, {"old": NOON})
+    assert cursor.take([("old", NOON), ("a", NOON)], NOON + MINUTE) == {"a": False}
+    assert cursor.take([("old", NOON), ("a", NOON), ("b", NOON)], NOON + 2 * MINUTE) == {"b": False}
+    cursor.settle(["a", "b"])
+    assert cursor.take([("a", NOON), ("b", NOON)], NOON + 3 * MINUTE) == {}
+
+
+def test_late_event_is_new_and_one_that_is_too_late_is_not():
+    cursor = EventCursor(NOON, {})
+    late = [("late", NOON - LOOKBACK), ("too late", NOON - LOOKBACK - MINUTE)]
+    assert cursor.take(late, NOON + MINUTE) == {"late": False}
+
+
+def test_restart_repeats_only_what_may_not_have_been_stored():
+    cursor = EventCursor(NOON, {})
+    cursor.take([("stored", NOON)], NOON)
+    cursor.settle(["stored"])
+    cursor.take([("pending", NOON)], NOON)
+    again = kept(cursor)
+    assert again.take([("stored", NOON), ("pending", NOON), ("new", NOON)], NOON) == {
+        "pending": True,
+        "new": False,
+    }
+    twice = kept(again)
+    assert twice.take([("pending", NOON), ("new", NOON)], NOON) == {"pending": True, "new": True}
+
+
+def test_what_is_kept_does_not_grow():
+    cursor = EventCursor(NOON, {})
+    for number in range(1_000):
+        now = NOON + number * MINUTE
+        cursor.take([(str(number), now)], now)
+        cursor.settle([str(number)])
+        cursor = kept(cursor)
+    assert len(cursor.to_state()["stored"]) == LOOKBACK / MINUTE + 1
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        None,
+        "x",
+        1,
+        [],
+        {},
+        {"read_at": "2026-06-01T12:00:00Z"},
+        {"read_at": 1, "stored": {}, "pending": {}},
+        {"read_at": "2026-06-01T12:00:00Z", "stored": [], "pending": {}},
+    ],
+)
+def test_state_that_is_none_is_like_no_state(state):
+    assert EventCursor.from_state(state) is None
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_any_history_with_crashes_tells_each_event_at_least_once_and_repeats_only_what_is_marked(seed):
+    chance = random.Random(seed)
+    events = {str(n): NOON + n * MINUTE - timedelta(minutes=chance.choice([0, 0, 90])) for n in range(100)}
+    cursor = EventCursor(NOON - MINUTE, {})
+    state, told, stored = cursor.to_state(), [], set()
+    for minute in range(200):
+        now = NOON + minute * MINUTE
+        visible = [(n, moment) for n, moment in events.items() if int(n) <= minute]
+        new = cursor.take(visible, now)
+        state = cursor.to_state()  # before anything is handed on
+        for event_id, redelivered in new.items():
+            if chance.random() < 0.1:
+                break  # killed while handing on
+            assert redelivered or event_id not in stored
+            told.append(event_id)
+            stored.add(event_id)
+        else:
+            if chance.random() < 0.8:
+                cursor.settle(new)
+                state = cursor.to_state()
+                continue
+        cursor = EventCursor.from_state(json.loads(json.dumps(state)))
+    assert set(told) == set(events)

@@ -1,0 +1,308 @@
+"""What the page asks of Minut: little, once for all who look, and never in the way of tasks."""
+
+from __future__ import annotations
+
+import json
+import threading
+from itertools import pairwise
+
+import pytest
+from werkzeug import Response
+
+from airflow_provider_minut.api.shared_state.file import MAX_ENTRY_BYTES, FileState
+from airflow_provider_minut.api.shared_state.memory import MemoryState
+from airflow_provider_minut.status_page.account import EACH, MOST, MOST_BYTES, Account, _device, _snapshot
+from tests.conftest import CLIENT_SECRET
+
+HOUR = 3600.0
+
+
+@pytest.fixture
+def sent(httpserver, clock):
+    """When requests came, of whatever kind."""
+    return []
+
+
+@pytest.fixture
+def serve(httpserver, clock, sent):
+    """Let Minut answer: paths lead to what is in their list, page by page."""
+
+    def serve(homes=2, devices=3, *, lifetime=3600, token_status=200, api_status=lambda number: 200):
+        lists = {
+            "homes": [{"home_id": f"h{n}", "name": f"Home {n}"} for n in range(homes)],
+            "devices": [{"device_id": f"d{n}", "home": f"h{n % homes}"} for n in range(devices)],
+        }
+
+        def token(_request):
+            sent.append(clock.time())
+            body = {"access_token": f"t{len(sent)}", "expires_in": lifetime}
+            return Response(json.dumps(body if token_status == 200 else {}), token_status)
+
+        def answer(request):
+            sent.append(clock.time())
+            name = request.path.rpartition("/")[2]
+            offset = int(request.args.get("offset", 0))
+            limit = int(request.args.get("limit", devices))
+            body = {name: lists[name][offset : offset + limit], "paging": {"total_count": len(lists[name])}}
+            return Response(json.dumps(body), api_status(len(sent)))
+
+        httpserver.clear()
+        httpserver.expect_request("/v8/oauth/token").respond_with_handler(token)
+        for name in lists:
+            httpserver.expect_request(f"/v8/{name}").respond_with_handler(answer)
+
+    return serve
+
+
+@pytest.fixture
+def make_account(make_client, clock):
+    def make(state=None, **settings):
+        once = {"max_attempts": 1, "deadline": 15.0, "requests_per_minute": 120, "requests_per_second": 20}
+        return Account(make_client(state=state, **{**once, **settings}), clock)
+
+    return make
+
+
+def looked_at(accounts, clock, hours, every=15.0):
+    """Let pages look at accounts in turn, as the page does."""
+    until = clock.time() + hours * HOUR
+    number = 0
+    while clock.time() < until:
+        account = accounts[number % len(accounts)]
+        if account.is_due(account.look()):
+            account.read()
+        clock.advance(every)
+        number += 1
+
+
+def most_in_an_hour(times):
+    return max(sum(start <= t < start + HOUR for t in times) for start in times)
+
+
+@pytest.mark.parametrize(
+    "account_of",
+    [
+        {},
+        {"homes": 900},
+        {"homes": 5_000, "devices": 2_000},
+        {"lifetime": 1},  # each token is spent at once
+        {"token_status": 401},
+        {"token_status": 500},
+        {"api_status": lambda _number: 401},
+        {"api_status": lambda _number: 500},
+        {"api_status": lambda _number: 429},
+        {"api_status": lambda number: 401 if number % 3 else 200, "homes": 900},
+    ],
+)
+def test_open_pages_make_at_most_sixty_requests_an_hour(serve, sent, make_account, clock, account_of):
+    """Tokens included, however many pages and API servers there are, and whatever Minut answers."""
+    serve(**account_of)
+    state = MemoryState()
+    looked_at([make_account(state) for _ in range(3)], clock, hours=2.5)
+    assert most_in_an_hour(sent) <= 60
+    assert len(sent) > 60  # it goes on
+
+
+def test_many_who_look_at_once_make_one_reading(serve, sent, make_account, tmp_path):
+    serve()
+    accounts = [make_account(FileState(tmp_path / "state", fallback=MemoryState())) for _ in range(8)]
+    together = threading.Barrier(8)
+
+    def read(account):
+        together.wait()
+        account.read()
+
+    threads = [threading.Thread(target=read, args=(account,)) for account in accounts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sent) == 3  # token, devices, homes
+    assert {account.look().read_at for account in accounts} == {sent[0]}
+
+
+def test_next_reading_waits_in_proportion_to_the_last(serve, sent, make_account, clock):
+    serve(homes=250)
+    account = make_account()
+    account.read()
+    assert len(sent) == 5  # token, devices, three pages of homes
+    clock.advance(5 * EACH - 0.1)
+    account.read()
+    assert len(sent) == 5
+    clock.advance(0.2)
+    account.read()
+    assert len(sent) == 9
+
+
+def test_large_account_is_read_in_part_and_says_so(serve, sent, make_account):
+    serve(homes=5_000)
+    account = make_account()
+    account.read()
+    snapshot = account.look()
+    assert len(sent) <= MOST
+    assert not snapshot.complete
+    assert snapshot.problem == ""
+    assert snapshot.counts["homes"] == 7 * 99 + 1
+
+
+def test_whoever_is_killed_while_reading_is_not_followed_at_once(serve, sent, make_account, clock):
+    serve()
+    state = MemoryState()
+    one = make_account(state)
+
+    class KilledError(BaseException):
+        pass
+
+    def die(*_arguments, **_options):
+        raise KilledError
+
+    one.client.request = die
+    with pytest.raises(KilledError):
+        one.read()
+    other = make_account(state)
+    assert not other.is_due(other.look())
+    clock.advance(EACH)
+    assert other.is_due(other.look())
+
+
+def test_clock_that_was_set_back_does_not_stop_it(serve, make_account, clock):
+    serve()
+    account = make_account()
+    account.read()
+    clock.now -= 86_400
+    assert account.is_due(account.look())
+
+
+@pytest.mark.parametrize("use", ["most", "waiting", "paused"])
+def test_tasks_come_first(serve, sent, make_account, clock, use):
+    serve()
+    account = make_account()
+    account.read()
+    clock.advance(HOUR / 4)
+    budget = account.client._budget
+    if use == "paused":
+        budget.pause(20)
+    else:
+        for _ in range(96 if use == "most" else 21):
+            budget._take("GET /x", 300)
+            clock.advance(0.1 if use == "most" else 0)
+    before = account.look()
+    sent.clear()
+    account.read()
+    after = account.look()
+    assert sent == []
+    assert after.problem == "Not read, to leave the request budget to tasks."
+    assert (after.devices, after.read_at, after.refused) == (before.devices, before.read_at, False)
+    assert after.next_at == clock.time() + EACH
+
+
+def test_problem_is_told_and_what_was_known_stays(serve, make_account, clock):
+    serve()
+    account = make_account()
+    account.read()
+    known = account.look()
+    serve(api_status=lambda _number: 503)
+    clock.advance(HOUR / 4)
+    account.read()
+    assert "503" in account.look().problem
+    assert account.look().devices == known.devices
+    assert account.look().read_at == known.read_at
+    serve()
+    clock.advance(HOUR / 4)
+    account.read()
+    assert account.look().problem == ""
+
+
+def test_refused_credentials_are_told_as_such(serve, make_account):
+    serve(token_status=401)
+    account = make_account()
+    account.read()
+    assert account.look().refused
+    assert "Minut refused the client credentials" in account.look().problem
+
+
+def test_nothing_readable_is_kept_and_other_credentials_find_nothing(serve, make_account, clock):
+    serve()
+    state = MemoryState()
+    account = make_account(state)
+    account.read()
+    assert account.look().counts["homes"] == 2
+    stored = b"".join(state._entries.values())
+    for readable in (b"Home", b"next_at", CLIENT_SECRET.encode()):
+        assert readable not in stored
+    assert make_account(state, base_url="http://127.0.0.1:9/v8").look().read_at == 0
+
+
+def test_those_with_problems_come_first():
+    devices = [
+        {"device_id": "a", "home": "h", "offline": False, "battery": {"percent": 90}},
+        {"device_id": "b", "home": "h", "offline": False, "battery": {"percent": 20}},
+        {"device_id": "c", "home": "h", "offline": True, "battery": {"percent": 21}},
+        {"device_id": "d", "home": "elsewhere"},
+    ]
+    snapshot = _snapshot([{"home_id": "g", "name": "A"}, {"home_id": "h", "name": "B"}], devices, True)
+    assert [(d["name"], d["home"], d["offline"], d["battery"], d["low"]) for d in snapshot.devices] == [
+        ("c", "B", True, 21, False),
+        ("b", "B", False, 20, True),
+        ("a", "B", False, 90, False),
+        ("d", "elsewhere", None, None, False),
+    ]
+    assert [dict(home) for home in snapshot.homes] == [
+        {"name": "B", "devices": 3, "offline": 1},
+        {"name": "A", "devices": 0, "offline": 0},
+    ]
+    assert snapshot.counts == {"homes": 2, "devices": 4, "offline": 1, "low": 1}
+
+
+@pytest.mark.parametrize(
+    "device",
+    [
+        {},
+        {"device_id": 7, "home": [], "description": {}, "battery": "full", "offline": "no"},
+        {"battery": {"percent": None}, "last_heard_from_at": "yesterday", "home": None},
+        {"battery": {"percent": -1}},
+        {"battery": {"percent": float("nan")}},
+    ],
+)
+def test_what_minut_leaves_out_or_gets_wrong_is_unknown(device):
+    home, row = _device(device, {})
+    assert home is None
+    assert row == {
+        "name": "unknown",
+        "home": "unknown",
+        "heard": None,
+        "battery": None,
+        "low": False,
+        "offline": None,
+    }
+
+
+def test_long_names_are_cut():
+    row = _device({"description": "x" * 1_000}, {})[1]
+    assert row["name"] == "x" * 80
+
+
+def test_snapshot_of_a_huge_account_fits_into_a_shared_file(make_account, tmp_path):
+    state = FileState(tmp_path / "state", fallback=MemoryState())
+    account = make_account(state)
+    import random
+
+    chance = random.Random(3)
+    devices = [
+        {"device_id": f"{chance.getrandbits(320):080x}", "home": f"{chance.getrandbits(320):080x}"}
+        for _ in range(3_000)
+    ]
+    account._keep(_snapshot([], devices, True))
+    assert max(path.stat().st_size for path in (tmp_path / "state").iterdir()) < MAX_ENTRY_BYTES
+    assert MOST_BYTES < MAX_ENTRY_BYTES * 3 / 4
+    found = account.look()
+    assert 100 < len(found.devices) < 1_000
+    assert found.counts["devices"] == 3_000
+
+
+def test_readings_are_never_closer_than_their_requests_allow(serve, sent, make_account, clock):
+    serve()
+    account = make_account()
+    looked_at([account], clock, hours=2, every=3.0)
+    readings = sorted(set(sent))
+    assert min(later - earlier for earlier, later in pairwise(readings)) >= 2 * EACH
