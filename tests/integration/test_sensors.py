@@ -209,11 +209,14 @@ def test_device_that_has_reported_ends_the_wait_at_once(sandbox, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_device_that_cannot_check_in_before_the_deadline_is_asked_once(sandbox, mode):
-    known = device(sandbox)
-    until_beat = datetime.fromisoformat(known["next_heartbeat_at"]) - datetime.now(UTC)
+def test_device_that_cannot_check_in_before_the_deadline_is_asked_once(sandbox, monkeypatch, mode):
+    answers = sandbox._state.world.device
+    following = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    monkeypatch.setattr(
+        sandbox._state.world, "device", lambda n: answers(n) | {"next_heartbeat_at": following}
+    )
     with pytest.raises(AirflowSensorTimeout, match="checks in next at"):
-        wait_in(mode, MinutHeartbeatSensor, device_id=DEVICE, timeout=until_beat.total_seconds() / 2)
+        wait_in(mode, MinutHeartbeatSensor, device_id=DEVICE, timeout=1800)
     assert sandbox.stats()["requests"]["GET /devices/{id}"] == 1
 
 

@@ -21,7 +21,7 @@ def module_of(test):
 
 
 def test_every_unit_test_is_where_its_module_is():
-    tests = [path for path in UNIT.rglob("test_*.py")]
+    tests = list(UNIT.rglob("test_*.py"))
     assert len(tests) > 50
     assert [str(path.relative_to(ROOT)) for path in tests if module_of(path) is None] == []
 
