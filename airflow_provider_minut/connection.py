@@ -10,12 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
-from airflow_provider_minut.api.settings import COUNTS, DEFAULT_BASE_URL, ClientSettings
+from airflow_provider_minut.api.settings import COUNT_FIELDS, DEFAULT_BASE_URL, ClientSettings
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 log = logging.getLogger(__name__)
 
-EXTRA_KEYS = ("timeout", *COUNTS, "verify", "proxies")
+EXTRA_KEYS = ("timeout", *COUNT_FIELDS, "verify", "proxies")
 DEFAULT_PATH = urlsplit(DEFAULT_BASE_URL).path
 
 # How a user knows what the API calls by its own name.
@@ -105,7 +105,7 @@ def _settings(extra: Mapping[str, Any]) -> dict[str, Any]:
     settings = dict(extra)
     if "timeout" in extra:
         settings["timeout"] = _number("timeout", extra["timeout"], float)
-    for key in COUNTS:
+    for key in COUNT_FIELDS:
         if key in extra:
             settings[key] = _number(key, extra[key], int)
     if "verify" in extra:

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from airflow_provider_minut.api.times import from_text, to_text
 
 SCHEME = "minut"
-CLOCK_DIFFERENCE = timedelta(minutes=5)  # at most, between Minut's clock and the database's
+MAX_CLOCK_SKEW = timedelta(minutes=5)  # at most, between Minut's clock and the database's
 _NAME = "[A-Za-z0-9_.-]+"
 EVENT_PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
 ACCEPTED_URIS = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
@@ -97,7 +97,7 @@ def asset_payload(events: Sequence[EventPayload]) -> dict[str, list[EventPayload
     return {"events": list(events)}
 
 
-def events_of(extra: Any) -> list[EventPayload]:
+def events_in(extra: Any) -> list[EventPayload]:
     """Return the events in the ``extra`` of an asset event; none if it is about something else."""
     payload = extra.get("payload") if isinstance(extra, dict) else None
     events = payload.get("events") if isinstance(payload, dict) else None

@@ -48,9 +48,9 @@ nitpick_ignore_regex = [
     ("py:.*", "Asset|BaseOperator|Connection|Context|SharedStreamProducer|TaskInstanceKey"),
     ("py:.*", "OperatorLineage|RetryDecision|Airflow(Fail|NotFound|SensorTimeout)(Exception)?"),
     # What Airflow hands from one method of a trigger to another.
-    ("py:class", r"airflow_provider_minut\.polling\.poller\.Snapshot"),
+    ("py:class", r"airflow_provider_minut\.polling\.poller\.EventSnapshot"),
     # What the page in Airflow's UI keeps.
-    ("py:class", r"airflow_provider_minut\.api\.shared_state\.encrypted\.Vault"),
+    ("py:class", r"airflow_provider_minut\.api\.shared_state\.encrypted\.EncryptedEntry"),
 ]
 
 linkcheck_timeout = 30

@@ -13,20 +13,20 @@ from airflow_provider_minut.api.auth.token import TokenState
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_minut.api.http.transport import Observer, Transport
 from airflow_provider_minut.api.models import User
-from airflow_provider_minut.api.rate_limiter import Budget, BudgetStatus
-from airflow_provider_minut.api.resources.devices import Devices
-from airflow_provider_minut.api.resources.events import Events
-from airflow_provider_minut.api.resources.homes import Homes
-from airflow_provider_minut.api.resources.readings import Readings
-from airflow_provider_minut.api.resources.users import Users
-from airflow_provider_minut.api.resources.webhooks import Webhooks
+from airflow_provider_minut.api.rate_limiter import RateLimiter, RateLimitStatus
+from airflow_provider_minut.api.resources.devices import DevicesResource
+from airflow_provider_minut.api.resources.events import EventsResource
+from airflow_provider_minut.api.resources.homes import HomesResource
+from airflow_provider_minut.api.resources.readings import ReadingsResource
+from airflow_provider_minut.api.resources.users import UsersResource
+from airflow_provider_minut.api.resources.webhooks import WebhooksResource
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.base import SharedState
-from airflow_provider_minut.api.shared_state.encrypted import Vault
+from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
-PROOF_MAX_AGE = 60.0
+PROOF_MAX_AGE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,22 +34,24 @@ class ClientStatus:
     """What is shared for a client now, without any secret.
 
     :param base_url: the API.
-    :param shared_in: where token and budget are shared, for people.
+    :param shared_state: where token and budget are shared, for people.
     :param token_state: ``None`` if there is no token.
-    :param token_ends_at: seconds since the epoch, 0 without a token.
-    :param refusal: why the credentials were refused a moment ago; empty if they were not.
-    :param budget: what is used of the request budget.
+    :param token_expires_at: seconds since the epoch, 0 without a token.
+    :param rejection: why the credentials were refused a moment ago; empty if they were not.
+    :param rate_limit: what is used of the request budget.
     """
 
     base_url: str
-    shared_in: str
+    shared_state: str
     token_state: TokenState | None
-    token_ends_at: float
-    refusal: str
-    budget: BudgetStatus
+    token_expires_at: float
+    rejection: str
+    rate_limit: RateLimitStatus
 
 
-class MinutClient(Users, Homes, Devices, Events, Readings, Webhooks):
+class MinutClient(
+    UsersResource, HomesResource, DevicesResource, EventsResource, ReadingsResource, WebhooksResource
+):
     """A connection to the Minut API. Threads may share it; a context manager closes it.
 
     :param credentials: the OAuth client.
@@ -57,9 +59,9 @@ class MinutClient(Users, Homes, Devices, Events, Readings, Webhooks):
     :param state: where token and request budget are shared.
     :param on_secret: called with each value that must not appear in a log, before it is first used.
     :param observe: called with ``requests`` or ``token_requests`` after each attempt, ``retries`` before
-        each repetition, ``rate_limited`` after each 429, and ``budget_wait`` when there was no turn at once;
-        with 1, or the seconds of the wait; and with ``method`` and ``status`` of an attempt, which is
-        ``none`` without an answer. What it raises is ignored.
+        each retry, ``rate_limited`` after each 429, and ``rate_limit_wait`` after each delay by the rate
+        limiter; with 1, or the seconds of the delay; and with the ``method`` and ``status`` of an attempt
+        (``none`` without a response). Exceptions that it raises are ignored.
     :param clock: the time, and the way to wait.
     """
 
@@ -76,7 +78,7 @@ class MinutClient(Users, Homes, Devices, Events, Readings, Webhooks):
         settings = settings or ClientSettings()
         super().__init__(settings)
         self._clock, self._state, self._credentials = clock, state, credentials
-        self._budget = Budget(
+        self._rate_limiter = RateLimiter(
             state,
             settings.base_url,
             credentials.client_id,
@@ -84,7 +86,7 @@ class MinutClient(Users, Homes, Devices, Events, Readings, Webhooks):
             per_minute=settings.requests_per_minute,
             clock=clock,
         )
-        self._transport = Transport(settings, self._budget, observe=observe, clock=clock)
+        self._transport = Transport(settings, self._rate_limiter, observe=observe, clock=clock)
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
     def request(
@@ -118,37 +120,39 @@ class MinutClient(Users, Homes, Devices, Events, Readings, Webhooks):
         :raises MinutAuthenticationError: the credentials were refused.
         :raises MinutError: as :meth:`request`.
         """
-        self._tokens.get(max_age=PROOF_MAX_AGE)
+        self._tokens.get(max_age=PROOF_MAX_AGE_SECONDS)
         return self.get_current_user()
 
     @property
-    def requests_sent(self) -> int:
+    def request_count(self) -> int:
         """How many requests this client has sent, repeated ones too; token requests do not count."""
-        return self._transport.requests_sent
+        return self._transport.request_count
 
     @property
-    def token_requests_sent(self) -> int:
+    def token_request_count(self) -> int:
         """How often this client has asked for a token."""
-        return self._tokens.requests_sent
+        return self._tokens.request_count
 
-    def vault(self, purpose: str) -> Vault:
+    def encrypted_entry(self, purpose: str) -> EncryptedEntry:
         """Return a place in the shared state for something that only these credentials open.
 
         :param purpose: tells it from other such places.
         """
         base_url = f"{purpose} of {self.settings.base_url}"
-        return Vault(self._state, base_url, self._credentials.client_id, self._credentials.client_secret)
+        return EncryptedEntry(
+            self._state, base_url, self._credentials.client_id, self._credentials.client_secret
+        )
 
     def status(self) -> ClientStatus:
         """Return what is shared for this client now. This asks Minut nothing."""
-        entry = self._tokens.look()
+        entry = self._tokens.shared_entry()
         return ClientStatus(
             base_url=self.settings.base_url,
-            shared_in=str(self._state),
+            shared_state=str(self._state),
             token_state=entry.token.state(self._clock) if entry.token else None,
-            token_ends_at=entry.token.expires_at if entry.token else 0.0,
-            refusal=entry.refusal,
-            budget=self._budget.status(),
+            token_expires_at=entry.token.expires_at if entry.token else 0.0,
+            rejection=entry.rejection,
+            rate_limit=self._rate_limiter.status(),
         )
 
     def close(self) -> None:

@@ -17,15 +17,15 @@ from airflow_provider_minut.exceptions import MinutRateLimitError
 
 log = logging.getLogger(__name__)
 
-SECOND, MINUTE = 1.25, 60.25
+SECOND_WINDOW_SECONDS, MINUTE_WINDOW_SECONDS = 1.25, 60.25
 # The longest pause after a 429: an answer must not stop a fleet for a day.
-MAX_PAUSE = 300.0
+MAX_PAUSE_SECONDS = 300.0
 # Shorter waits are not worth a line in a log.
-WORTH_TELLING = 2.0
+MIN_LOGGED_WAIT_SECONDS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class BudgetStatus:
+class RateLimitStatus:
     """How much of a budget is used, by all who share it.
 
     :param per_second: requests allowed in a second.
@@ -46,7 +46,7 @@ class BudgetStatus:
     paused: float
 
 
-class Budget:
+class RateLimiter:
     """Grants slots to the requests of one OAuth client.
 
     :param state: where the slots are counted.
@@ -68,11 +68,11 @@ class Budget:
         clock: Clock,
     ) -> None:
         self._state = state
-        self._name = hashlib.sha256(f"minut|2|budget|{base_url}|{client_id}".encode()).hexdigest()[:40]
-        self._rates = Rate(per_second, SECOND), Rate(per_minute, MINUTE)
+        self._name = hashlib.sha256(f"minut|3|rate-limit|{base_url}|{client_id}".encode()).hexdigest()[:40]
+        self._rates = Rate(per_second, SECOND_WINDOW_SECONDS), Rate(per_minute, MINUTE_WINDOW_SECONDS)
         self._clock = clock
 
-    def wait(self, what: str, *, deadline: float) -> float:
+    def acquire(self, what: str, *, deadline: float) -> float:
         """Wait for a free slot; return the seconds that it took, 0 if there was one.
 
         :param what: the request, for the message.
@@ -81,22 +81,22 @@ class Budget:
         """
         waited = 0.0
         while seconds := self._take(what, deadline - self._clock.monotonic()):
-            if seconds >= WORTH_TELLING:
+            if seconds >= MIN_LOGGED_WAIT_SECONDS:
                 log.info("%s waits %.0f s for its turn: %s.", what, seconds, self._limits())
             self._clock.sleep(seconds)
             waited += seconds
-            if self._state.slots(self._name, now=self._clock.time()).paused <= 0:
+            if self._state.reservations(self._name, now=self._clock.time()).paused <= 0:
                 break  # nobody met a 429 meanwhile
         return waited
 
     def pause(self, seconds: float) -> None:
         """Let nobody send for so long: the API said that it is too much, whatever was counted here."""
-        self._state.pause(self._name, min(seconds, MAX_PAUSE), now=self._clock.time())
+        self._state.pause(self._name, min(seconds, MAX_PAUSE_SECONDS), now=self._clock.time())
 
-    def status(self) -> BudgetStatus:
+    def status(self) -> RateLimitStatus:
         """Return how much is used."""
-        slots = self._state.slots(self._name, now=self._clock.time())
-        return BudgetStatus(
+        slots = self._state.reservations(self._name, now=self._clock.time())
+        return RateLimitStatus(
             per_second=self._rates[0].limit,
             per_minute=self._rates[1].limit,
             last_second=sum(-1 < ahead <= 0 for ahead in slots.ahead),
@@ -108,7 +108,7 @@ class Budget:
 
     def _take(self, what: str, within: float) -> float:
         """Take the next free slot; return the seconds until it."""
-        seconds = self._state.take_slot(self._name, self._rates, now=self._clock.time(), within=within)
+        seconds = self._state.reserve(self._name, self._rates, now=self._clock.time(), within=within)
         if seconds > within:
             text = f"{what} was not sent: its turn would come in {seconds:.0f} s, which is too late"
             text = f"{text} ({self._limits()}). Run fewer tasks at once."

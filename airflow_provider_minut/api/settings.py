@@ -14,9 +14,9 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 DEFAULT_BASE_URL = "https://api.minut.com/v8"
 
 # More seconds, requests, items or days are a slip of the pen.
-MOST = 1_000_000
+MAX_SETTING = 1_000_000
 
-COUNTS = ("max_attempts", "requests_per_second", "requests_per_minute", "page_size", "max_window_days")
+COUNT_FIELDS = ("max_attempts", "requests_per_second", "requests_per_minute", "page_size", "max_window_days")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,7 +55,7 @@ class ClientSettings:
         object.__setattr__(self, "base_url", checked_base_url(self.base_url))
         for name in ("timeout", "deadline"):
             _check_positive(name, getattr(self, name))
-        for name in COUNTS:
+        for name in COUNT_FIELDS:
             _check_count(name, getattr(self, name))
         if isinstance(self.verify, str) and not _exists(self.verify):
             reason = f"there is no CA bundle at {self.verify!r}; give a path, true or false"
@@ -131,12 +131,14 @@ def _exists(path: str) -> bool:
 def _check_count(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise MinutConfigurationError(name, "must be a whole number of at least 1")
-    if not 1 <= value <= MOST:
-        raise MinutConfigurationError(name, f"is {value}, must be at least 1 and at most {MOST}")
+    if not 1 <= value <= MAX_SETTING:
+        raise MinutConfigurationError(name, f"is {value}, must be at least 1 and at most {MAX_SETTING}")
 
 
 def _check_positive(name: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise MinutConfigurationError(name, "must be a number of seconds")
-    if not 0 < value <= MOST:
-        raise MinutConfigurationError(name, f"is {value}, must be more than 0 seconds and at most {MOST}")
+    if not 0 < value <= MAX_SETTING:
+        raise MinutConfigurationError(
+            name, f"is {value}, must be more than 0 seconds and at most {MAX_SETTING}"
+        )

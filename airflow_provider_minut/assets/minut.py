@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 from airflow_provider_minut.api.settings import DEFAULT_BASE_URL
 from airflow_provider_minut.events import (
     ACCEPTED_URIS,
-    CLOCK_DIFFERENCE,
     EVENT_PATH,
+    MAX_CLOCK_SKEW,
     EventPayload,
     event_uri,
-    events_of,
+    events_in,
 )
 from airflow_provider_minut.utils.openlineage import namespace_of
 
@@ -89,7 +89,7 @@ def triggering_events(context: Context) -> list[EventPayload]:
     for asset_events in context["triggering_asset_events"].values():
         for asset_event in asset_events:
             asset = asset_event.asset
-            for event in events_of(asset_event.extra):
+            for event in events_in(asset_event.extra):
                 if event["redelivered"]:
                     doubtful[asset.name, asset.uri].append((asset_event.timestamp, event))
                 else:
@@ -106,10 +106,10 @@ def _not_told_before(
     from airflow.sdk.execution_time.context import InletEventsAccessor
 
     oldest = min(datetime.fromisoformat(event["event_time"]) for _, event in repeats)
-    since = oldest - CLOCK_DIFFERENCE  # it was stored after it occurred
+    since = oldest - MAX_CLOCK_SKEW  # it was stored after it occurred
     first_told: dict[str, datetime] = {}
     for other in InletEventsAccessor(asset_name=name, asset_uri=uri).after(since.isoformat()):
-        for event in events_of(other.extra):
+        for event in events_in(other.extra):
             told = first_told.get(event["event_id"], other.timestamp)
             first_told[event["event_id"]] = min(told, other.timestamp)
     for timestamp, event in repeats:

@@ -50,9 +50,9 @@ def show_status(conn_id: str) -> int:
         status = client.status()
     _show("API", status.base_url)
     _show("Belongs to", owner)
-    _show("Shared in", status.shared_in)
+    _show("Shared in", status.shared_state)
     _show("Token", _token(status))
-    _show("Budget", _budget(status))
+    _show("Rate limit", _budget(status))
     if problem:
         _show("Problem", problem)
     return int(bool(problem))
@@ -61,12 +61,12 @@ def show_status(conn_id: str) -> int:
 def _token(status: ClientStatus) -> str:
     if status.token_state is None:
         return "none"
-    ends = datetime.fromtimestamp(status.token_ends_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{status.token_state.value}, ends {ends} (in {status.token_ends_at - time.time():.0f} s)"
+    ends = datetime.fromtimestamp(status.token_expires_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{status.token_state.value}, ends {ends} (in {status.token_expires_at - time.time():.0f} s)"
 
 
 def _budget(status: ClientStatus) -> str:
-    budget = status.budget
+    budget = status.rate_limit
     text = f"{budget.last_second} of {budget.per_second} used this second, "
     text += f"{budget.last_minute} of {budget.per_minute} this minute, {budget.last_hour} this hour"
     if budget.waiting:

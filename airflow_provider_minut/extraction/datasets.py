@@ -117,7 +117,7 @@ class Selection:
 def tabular(dataset: Dataset, rows: Iterable[Row]) -> Iterator[Row]:
     """Yield rows that have exactly the dataset's columns, and what else came in ``additional_fields``.
 
-    :param rows: as :meth:`Extraction.rows` yields them.
+    :param rows: as :meth:`Extractor.rows` yields them.
     """
     for row in rows:
         known = {name: row.get(name) for name in dataset.columns}

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Seconds between two lines of progress in the log.
-PROGRESS_INTERVAL = 15.0
+PROGRESS_SECONDS = 15.0
 
 
-class Extraction:
+class Extractor:
     """Reads what was selected, and tells how far it has come.
 
     :param client: to read with.
@@ -38,14 +38,14 @@ class Extraction:
         self._client = client
         self._selection = selection
         self._monotonic = monotonic
-        self._requests_before = client.requests_sent
+        self._requests_before = client.request_count
         self._began = monotonic()
         self.row_count = 0
 
     @property
     def request_count(self) -> int:
         """Requests sent since it began, repeated ones too."""
-        return self._client.requests_sent - self._requests_before
+        return self._client.request_count - self._requests_before
 
     @property
     def cost(self) -> str:
@@ -132,7 +132,7 @@ class Extraction:
         began = told = self._monotonic()
         for number, unit in enumerate(units):
             now = self._monotonic()
-            if number and now - told >= PROGRESS_INTERVAL:
+            if number and now - told >= PROGRESS_SECONDS:
                 told = now
                 left = _duration((now - began) / number * (len(units) - number))
                 text = "%d of %d %s, %d rows, %d requests; %s left."

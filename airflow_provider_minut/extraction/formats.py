@@ -15,9 +15,9 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
 
 # Rows that are turned into bytes at a time.
-BATCH = 1_000
+BATCH_ROWS = 1_000
 # A Parquet file's row groups, which its readers take as a whole.
-ROW_GROUP = 10_000
+ROW_GROUP_ROWS = 10_000
 # Half the time of the highest level, for a twentieth more bytes.
 COMPRESSION_LEVEL = 6
 
@@ -36,7 +36,7 @@ Writer = Callable[[Dataset, Iterable[Row], Output], None]
 def write_jsonl(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     """Write one JSON object a line, with all fields that the API sent."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_value).encode
-    for batch in _batches(rows, BATCH):
+    for batch in _batches(rows, BATCH_ROWS):
         file.write("".join(f"{encode(row)}\n" for row in batch).encode())
 
 
@@ -45,7 +45,7 @@ def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*dataset.columns, "additional_fields"])
-    for batch in _batches(tabular(dataset, rows), BATCH):
+    for batch in _batches(tabular(dataset, rows), BATCH_ROWS):
         writer.writerows([_text_value(value) for value in row.values()] for row in batch)
         file.write(text.getvalue().encode())
         text.seek(0)
@@ -67,7 +67,7 @@ def write_parquet(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     fields = [(name, types[kind]) for name, kind in dataset.columns.items()]
     schema = pa.schema([*fields, ("additional_fields", pa.string())])
     with pq.ParquetWriter(file, schema) as writer:
-        for batch in _batches(tabular(dataset, rows), ROW_GROUP):
+        for batch in _batches(tabular(dataset, rows), ROW_GROUP_ROWS):
             for row in batch:
                 row["additional_fields"] = _text_value(row["additional_fields"]) or None
             writer.write_table(pa.Table.from_pylist(batch, schema=schema))

@@ -10,7 +10,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.hooks.minut import MinutHook, who_is
 from airflow_provider_minut.links.minut import MinutWebAppLink
-from airflow_provider_minut.policies.retry import no_retry_when_hopeless
+from airflow_provider_minut.policies.retry import fail_fast
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +42,7 @@ class MinutValidateCredentialsOperator(BaseOperator):
         :raises AirflowFailException: the credentials or the connection are not usable; not retried.
         :raises MinutError: Minut could not be asked, or did not answer as it should.
         """
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
             user = client.validate_credentials()
         text = "The credentials of connection %r work: they belong to %s."
         self.log.info(text, self.minut_conn_id, who_is(user))
@@ -93,7 +93,7 @@ class MinutApiOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
             answer = client.request(self.method, self.endpoint, params=self.query, json=self.json)
         self.log.info("%s %s was answered: %s.", self.method, self.endpoint, _summary(answer))
         return answer
@@ -151,15 +151,15 @@ class MinutUpdateDeviceOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits.
         """
-        from airflow_provider_minut.api.resources.thresholds import check_configuration, configuration_changes
+        from airflow_provider_minut.api.resources.thresholds import check_thresholds, threshold_changes
 
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
-            check_configuration(self.reactions, self.quiet_hours)
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+            check_thresholds(self.reactions, self.quiet_hours)
             device = client.get_device(self.device_id)
-            changes = configuration_changes(device, self.reactions, self.quiet_hours)
+            changes = threshold_changes(device, self.reactions, self.quiet_hours)
             if changes and self.writes:
                 client.update_device(self.device_id, reactions=self.reactions, quiet_hours=self.quiet_hours)
-        _tell(self.log, f"Device {self.device_id}", changes, written=self.writes)
+        _log_changes(self.log, f"Device {self.device_id}", changes, written=self.writes)
         return {"device_id": self.device_id, "changes": changes}
 
 
@@ -201,7 +201,7 @@ class MinutSetAlarmOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits.
         """
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
             if self.alarm_status not in _SATISFIED_BY:
                 raise MinutConfigurationError("alarm_status", "must be on or off")
             status = client.get_home(self.home_id).get("alarm_status")
@@ -210,7 +210,7 @@ class MinutSetAlarmOperator(BaseOperator):
                 changes = [f"alarm_status: {status or 'unknown'} -> {self.alarm_status}"]
                 if self.writes:
                     client.set_alarm(self.home_id, self.alarm_status, silent_alarm=self.silent_alarm)
-        _tell(self.log, f"Home {self.home_id}", changes, written=self.writes)
+        _log_changes(self.log, f"Home {self.home_id}", changes, written=self.writes)
         return {"home_id": self.home_id, "changes": changes}
 
 
@@ -218,7 +218,7 @@ class MinutSetAlarmOperator(BaseOperator):
 _SATISFIED_BY = {"on": {"on", "on_grace_period"}, "off": {"off"}}
 
 
-def _tell(log: Any, what: str, changes: Sequence[str], *, written: bool) -> None:
+def _log_changes(log: Any, what: str, changes: Sequence[str], *, written: bool) -> None:
     if not changes:
         log.info("%s is so already; nothing to change.", what)
     for change in changes:

@@ -11,7 +11,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError, MinutNotFoundError
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.policies.retry import no_retry_when_hopeless
+from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.webhooks.registration import RegisteredWebhook, variable_name
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class _WebhookOperator(BaseOperator):
             self.log.warning("Variable %s is of no use and is replaced: %s", self._variable(), error)
             return None
         mask_secret(webhook.hook_secret)
-        mask_secret(webhook.echoed)
+        mask_secret(webhook.token)
         return webhook
 
     def _variable(self) -> str:
@@ -105,11 +105,11 @@ class MinutCreateWebhookOperator(_WebhookOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
             stored = self._stored()
             ours = {hook["hook_id"] for hook in client.iter_webhooks() if hook.get("url") == self.url}
             if stored and stored.hook_id in ours and set(stored.events) == set(self.events):
-                webhook = self._described(stored.hook_id, stored.hook_secret, stored.echoed)
+                webhook = self._described(stored.hook_id, stored.hook_secret, stored.token)
                 self.log.info("Webhook %s is registered already.", stored.hook_id)
             else:
                 webhook = self._create(client)
@@ -125,25 +125,25 @@ class MinutCreateWebhookOperator(_WebhookOperator):
         from airflow.sdk.log import mask_secret
 
         self._described("-", "-", None)  # refused before anything is created
-        echoed = secrets.token_urlsafe(24)
-        mask_secret(echoed)
-        created = client.create_webhook(self.url, self.events, token=echoed)
+        token = secrets.token_urlsafe(24)
+        mask_secret(token)
+        created = client.create_webhook(self.url, self.events, token=token)
         secret = created.get("hook_secret")
         if not isinstance(secret, str) or not secret:
             self._delete(client, created["hook_id"])
             text = "POST /webhooks answered without hook_secret; deliveries could not be verified"
             raise MinutError(text)
         mask_secret(secret)
-        return self._described(created["hook_id"], secret, echoed)
+        return self._described(created["hook_id"], secret, token)
 
-    def _described(self, hook_id: str, secret: str, echoed: str | None) -> RegisteredWebhook:
+    def _described(self, hook_id: str, secret: str, token: str | None) -> RegisteredWebhook:
         try:
             return RegisteredWebhook(
                 hook_id=hook_id,
                 url=self.url,
                 events=tuple(self.events),
                 hook_secret=secret,
-                echoed=echoed,
+                token=token,
                 header=self.header,
                 algorithm=self.algorithm,
                 encoding=self.encoding,
@@ -183,7 +183,7 @@ class MinutDeleteWebhookOperator(_WebhookOperator):
         """
         from airflow.sdk import Variable
 
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
             stored = self._stored()
             if stored is None:
                 self.log.info("There is no webhook %s.", self.name)
@@ -228,7 +228,7 @@ class MinutReconcileEventsOperator(_WebhookOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: Minut could not be asked, or the receiver did not take an event.
         """
-        with no_retry_when_hopeless(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
             webhook = self._stored()
             if webhook is None:
                 raise MinutConfigurationError("name", f"there is no webhook {self.name}; register it first")
@@ -241,7 +241,7 @@ class MinutReconcileEventsOperator(_WebhookOperator):
     def _deliver(self, webhook: RegisteredWebhook, event: dict[str, Any]) -> bool:
         url = self.receiver_url or webhook.url
         try:
-            status = webhook.deliver(event, url)
+            status = webhook.send(event, url)
         except OSError as error:
             text = f"The receiver at {url} cannot be reached ({type(error).__name__})"
             raise MinutError(text) from None

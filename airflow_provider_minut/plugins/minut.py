@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class _App:
+class _LazyApp:
     """Receiver and page as an ASGI application, built at the first request: only the API server needs it."""
 
     def __init__(self) -> None:
@@ -18,17 +18,17 @@ class _App:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._app is None:
-            from airflow_provider_minut.status_page.page import Page
+            from airflow_provider_minut.status_page.page import StatusPage
             from airflow_provider_minut.webhooks.receiver import Receiver, create_app
 
             receiver = Receiver()
             app = create_app(receiver)
-            Page(receiver.registry, receiver.journal).add_to(app)
+            StatusPage(receiver.registry, receiver.delivery_log).add_to(app)
             self._app = app
         await self._app(scope, receive, send)
 
 
-class MinutWebhooksPlugin(AirflowPlugin):
+class MinutPlugin(AirflowPlugin):
     """``POST /minut/webhooks/{name}`` of the API server, and the page *Minut* in its UI.
 
     .. seealso:: ``docs/webhooks.md`` and ``docs/page.md``
@@ -36,7 +36,7 @@ class MinutWebhooksPlugin(AirflowPlugin):
 
     name = "minut_webhooks"
     fastapi_apps: list[Any] = [  # noqa: RUF012  # as Airflow declares it
-        {"app": _App(), "url_prefix": "/minut", "name": "Minut webhooks"}
+        {"app": _LazyApp(), "url_prefix": "/minut", "name": "Minut webhooks"}
     ]
     external_views: list[Any] = [  # noqa: RUF012  # as Airflow declares it
         {

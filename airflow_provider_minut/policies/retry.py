@@ -19,11 +19,11 @@ from airflow_provider_minut.exceptions import (
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryDecision
 
-HOPELESS = (MinutAuthenticationError, MinutConfigurationError, MinutPermissionError)
+PERMANENT_ERRORS = (MinutAuthenticationError, MinutConfigurationError, MinutPermissionError)
 
 
 @contextmanager
-def no_retry_when_hopeless() -> Iterator[None]:
+def fail_fast() -> Iterator[None]:
     """Fail the task without Airflow's retries where trying again cannot help.
 
     :raises AirflowFailException: credentials, connection or an argument are not usable.
@@ -61,7 +61,7 @@ if hasattr(airflow.sdk, "RetryPolicy"):
             :param context: of the task.
             """
             decision = airflow.sdk.RetryDecision
-            if isinstance(exception, HOPELESS):
+            if isinstance(exception, PERMANENT_ERRORS):
                 return decision.fail(f"{type(exception).__name__}: trying again cannot help")
             if isinstance(exception, MinutStatusError) and exception.retry_after:
                 delay = timedelta(seconds=exception.retry_after)

@@ -41,7 +41,7 @@ class OnePerConnection:
         return found
 
 
-class SharedClient(OnePerConnection):
+class AsyncClient(OnePerConnection):
     """The client of a connection.
 
     :param minut_conn_id: id of a connection of type ``minut``.
@@ -51,10 +51,10 @@ class SharedClient(OnePerConnection):
         super().__init__(minut_conn_id)
         self._client: MinutClient | None = None
         self._opening = asyncio.Lock()
-        self.turn = asyncio.Lock()
+        self.request_lock = asyncio.Lock()
         """For those who are many: with it, they have one thread and one place in the budget at a time."""
 
-    async def ask(self, question: Callable[[MinutClient], Answer]) -> Answer:
+    async def call(self, question: Callable[[MinutClient], Answer]) -> Answer:
         """Return what the question finds out from the client, in a thread.
 
         If the credentials are refused, it is asked once more with the connection as it is then: whoever

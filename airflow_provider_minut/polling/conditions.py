@@ -8,18 +8,18 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow_provider_minut.api.times import to_text
-from airflow_provider_minut.events import CLOCK_DIFFERENCE
+from airflow_provider_minut.events import MAX_CLOCK_SKEW
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import Device
 
-A_MOMENT = timedelta(milliseconds=100)
+WAKE_UP_TOLERANCE = timedelta(milliseconds=100)
 """Who sleeps until the deadline may wake up a little before it, and must not look twice."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class PollResult:
     """What one look at Minut showed.
 
     :param note: the same for people.
@@ -37,7 +37,7 @@ class Look:
         :param now: aware, like ``deadline``.
         :return: ``None`` if nothing can come of it before the deadline.
         """
-        if deadline - now < A_MOMENT or (self.not_before and self.not_before > deadline):
+        if deadline - now < WAKE_UP_TOLERANCE or (self.not_before and self.not_before > deadline):
             return None
         return min(max(now + interval, self.not_before or now), deadline)
 
@@ -45,8 +45,8 @@ class Look:
 class Condition(Protocol):
     """Something to wait for: a dataclass whose fields are as JSON has them."""
 
-    def look(self, client: MinutClient) -> Look:
-        """Look whether it is so now.
+    def poll(self, client: MinutClient) -> PollResult:
+        """Poll once.
 
         :raises MinutError: Minut could not be asked, or did not answer as it should.
         """
@@ -65,9 +65,9 @@ class HomeEventCondition:
     event_types: Sequence[str]
     since: str
 
-    def look(self, client: MinutClient) -> Look:
-        """Look for events. The result is a list of them, oldest first, with times as ISO 8601 text."""
-        since, until = datetime.fromisoformat(self.since), datetime.now(UTC) + CLOCK_DIFFERENCE
+    def poll(self, client: MinutClient) -> PollResult:
+        """Poll for events. The result is a list of them, oldest first, with times as ISO 8601 text."""
+        since, until = datetime.fromisoformat(self.since), datetime.now(UTC) + MAX_CLOCK_SKEW
         events: list[dict[str, Any]] = []
         for home_id in self.home_ids:
             for event in client.iter_home_events(
@@ -80,7 +80,7 @@ class HomeEventCondition:
         types = " or ".join(self.event_types) or f"event{'s' * (len(events) > 1)}"
         homes = f"{len(self.home_ids)} home{'s' * (len(self.home_ids) != 1)}"
         note = f"{len(events) or 'No'} {types} in {homes} since {to_text(since)}"
-        return Look(note=note, result=events or None)
+        return PollResult(note=note, result=events or None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +97,8 @@ class HeartbeatCondition:
     device_id: str
     after: str
 
-    def look(self, client: MinutClient) -> Look:
-        """Look at the device. The result has its ``device_id``, ``reported_at`` and ``next_heartbeat_at``."""
+    def poll(self, client: MinutClient) -> PollResult:
+        """Poll the device. The result has its ``device_id``, ``reported_at`` and ``next_heartbeat_at``."""
         device = client.get_device(self.device_id)
         reported_at, following = _reported_at(device), _time_or_none(device.get("next_heartbeat_at"))
         texts = {
@@ -110,8 +110,8 @@ class HeartbeatCondition:
         if device.get("offline"):
             note += "; it is offline"
         if reported_at is None or reported_at <= datetime.fromisoformat(self.after):
-            return Look(note=note, not_before=following)
-        return Look(note=note, result={"device_id": self.device_id, **texts})
+            return PollResult(note=note, not_before=following)
+        return PollResult(note=note, result={"device_id": self.device_id, **texts})
 
 
 CONDITIONS: dict[str, type[Condition]] = {

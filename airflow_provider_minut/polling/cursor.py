@@ -30,7 +30,7 @@ class EventCursor:
         self.read_at = read_at
         self._stored = stored
         self._pending: dict[str, datetime] = {}
-        self._doubtful = pending or {}
+        self._uncertain = pending or {}
 
     @classmethod
     def from_state(cls, state: Any) -> Self | None:
@@ -54,7 +54,7 @@ class EventCursor:
         return {
             "read_at": to_text(self.read_at),
             "stored": texts(self._stored),
-            "pending": texts(self._doubtful | self._pending),
+            "pending": texts(self._uncertain | self._pending),
         }
 
     @property
@@ -62,7 +62,7 @@ class EventCursor:
         """Since when events have to be read next; aware."""
         return self.read_at - LOOKBACK
 
-    def take(self, events: Iterable[tuple[str, datetime]], read_at: datetime) -> dict[str, bool]:
+    def add(self, events: Iterable[tuple[str, datetime]], read_at: datetime) -> dict[str, bool]:
         """Note that events were read, and return the new ones; they are pending from now on.
 
         :param events: id and time of each event from :attr:`horizon` on; older ones do not count.
@@ -72,15 +72,15 @@ class EventCursor:
         new = {}
         for event_id, moment in events:
             if moment >= self.horizon and event_id not in self._stored and event_id not in self._pending:
-                new[event_id] = self._doubtful.pop(event_id, None) is not None
+                new[event_id] = self._uncertain.pop(event_id, None) is not None
                 self._pending[event_id] = moment
         self.read_at = read_at
-        for times in (self._stored, self._doubtful):
+        for times in (self._stored, self._uncertain):
             for event_id in [event_id for event_id, moment in times.items() if moment < self.horizon]:
                 del times[event_id]
         return new
 
-    def settle(self, event_ids: Iterable[str]) -> None:
+    def mark_stored(self, event_ids: Iterable[str]) -> None:
         """Note that Airflow has stored these."""
         for event_id in event_ids:
             self._stored[event_id] = self._pending.pop(event_id)

@@ -12,19 +12,19 @@ from typing import Any
 
 from airflow_provider_minut import conf
 from airflow_provider_minut.api.times import to_text
-from airflow_provider_minut.polling.async_client import OnePerConnection, SharedClient
+from airflow_provider_minut.polling.async_client import AsyncClient, OnePerConnection
 from airflow_provider_minut.polling.cursor import LOOKBACK
 
 log = logging.getLogger(__name__)
 
-SOON = 1.0  # seconds; how fast a poll that somebody waits for comes, and the least between two
-HOPELESS_INTERVAL = 300.0  # seconds; nothing but a person can mend credentials
-LATE_INTERVAL = 300.0  # seconds; between two looks for events that were uploaded hours late
-LONGEST_INTERVAL = 300.0  # seconds; between polls that fail one after the other
+MIN_POLL_SECONDS = 1.0  # seconds; how fast a poll that somebody waits for comes, and the least between two
+PERMANENT_ERROR_RETRY_SECONDS = 300.0  # seconds; nothing but a person can mend credentials
+LATE_EVENTS_POLL_SECONDS = 300.0  # seconds; between two looks for events that were uploaded hours late
+MAX_BACKOFF_SECONDS = 300.0  # seconds; between polls that fail one after the other
 
 
 @dataclass(eq=False)
-class Snapshot:
+class EventSnapshot:
     """The events of an account as they were at one moment.
 
     :param poll: which read them.
@@ -34,14 +34,14 @@ class Snapshot:
     :param stored: set when Airflow has stored what was made of them.
     """
 
-    poll: EventPoll
+    poll: EventPoller
     read_at: datetime
     since: datetime
     events: list[dict[str, Any]]
     stored: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class EventPoll(OnePerConnection):
+class EventPoller(OnePerConnection):
     """Reads the events of one connection again and again, for all who watch them in this process.
 
     :param minut_conn_id: id of a connection of type ``minut``.
@@ -49,16 +49,16 @@ class EventPoll(OnePerConnection):
 
     def __init__(self, minut_conn_id: str) -> None:
         super().__init__(minut_conn_id)
-        self._client = SharedClient.of(minut_conn_id)
+        self._client = AsyncClient.of(minut_conn_id)
         self._lock = asyncio.Lock()
         self._changed = asyncio.Event()
-        self._latest: Snapshot | None = None
+        self._latest: EventSnapshot | None = None
         self._due = 0.0
         self._late_due = 0.0
         self._failures = 0
         self._reach_back: datetime | None = None
 
-    async def snapshots(self) -> AsyncIterator[Snapshot]:
+    async def snapshots(self) -> AsyncIterator[EventSnapshot]:
         """Yield what was read, each time it was read again. Never ends, and raises nothing."""
         loop = asyncio.get_running_loop()
         seen = None
@@ -77,7 +77,7 @@ class EventPoll(OnePerConnection):
         """Read from ``since`` on, soon: somebody was away for longer than the usual lookback."""
         if self._reach_back is None or since < self._reach_back:
             self._reach_back = since
-            self._due = min(self._due, asyncio.get_running_loop().time() + SOON)
+            self._due = min(self._due, asyncio.get_running_loop().time() + MIN_POLL_SECONDS)
             self._changed.set()
 
     async def _read(self) -> None:
@@ -87,7 +87,7 @@ class EventPoll(OnePerConnection):
         since = min(self._reach_back or now, (self._latest.read_at if self._latest else now) - LOOKBACK)
         known = {} if self._reach_back or ticks >= self._late_due else self._known_since(since)
         try:
-            new = await self._client.ask(lambda client: client.user_events_since(since, known))
+            new = await self._client.call(lambda client: client.user_events_since(since, known))
         except Exception as error:
             self._due = asyncio.get_running_loop().time() + self._failed(error)
             return
@@ -98,8 +98,8 @@ class EventPoll(OnePerConnection):
         self._failures = 0
         self._reach_back = None
         if not known:
-            self._late_due = ticks + LATE_INTERVAL
-        self._latest = Snapshot(self, now, since, [*new, *known.values()])
+            self._late_due = ticks + LATE_EVENTS_POLL_SECONDS
+        self._latest = EventSnapshot(self, now, since, [*new, *known.values()])
         self._due = asyncio.get_running_loop().time() + conf.event_poll_interval()
 
     def _known_since(self, since: datetime) -> dict[str, dict[str, Any]]:
@@ -122,9 +122,9 @@ class EventPoll(OnePerConnection):
         hopeless = isinstance(
             error, MinutAuthenticationError | MinutConfigurationError | AirflowNotFoundException
         )
-        delay = HOPELESS_INTERVAL
+        delay = PERMANENT_ERROR_RETRY_SECONDS
         if not hopeless:
-            delay = min(conf.event_poll_interval() * 2 ** min(self._failures - 1, 8), LONGEST_INTERVAL)
+            delay = min(conf.event_poll_interval() * 2 ** min(self._failures - 1, 8), MAX_BACKOFF_SECONDS)
         log.log(
             logging.ERROR if hopeless else logging.WARNING,
             "The events of connection %r could not be read (%d in a row), next try in %.0f s: %s",

@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.report.model import (
-    Device,
-    Facts,
+    DeviceData,
     Hours,
-    Limit,
-    Noise,
+    NoiseLimit,
+    NoisePeriod,
+    Period,
     Points,
-    Span,
+    ReportData,
     usual_interval,
 )
 
@@ -37,7 +37,7 @@ def gather(
     *,
     start_at: datetime,
     end_at: datetime,
-) -> Facts:
+) -> ReportData:
     """Return what there is to tell. The arguments are those of ``noise_report``.
 
     :raises MinutConfigurationError: for a time without a zone, or a period that ends before it begins.
@@ -56,7 +56,7 @@ def gather(
         for key, device in own.items()
     ]
     zone, zone_name, problem = _zone(home.get("timezone"))
-    return Facts(
+    return ReportData(
         home=str(home.get("name") or home["home_id"]),
         zone=zone,
         zone_name=zone_name,
@@ -117,12 +117,12 @@ def _device(
     device: Mapping[str, Any],
     series: Mapping[str, Mapping[float, float | None]],
     intervals: Mapping[str, float],
-    period: Span,
-) -> Device:
+    period: Period,
+) -> DeviceData:
     longest = {sensor: max(GAP_FACTOR * intervals[sensor], MIN_GAP) for sensor in SENSORS}
     hours = _hours(device.get("quiet_hours") or {})
     heard = [period[0], *(t for t, _ in _valid(series["sound_level"])), period[1]]
-    return Device(
+    return DeviceData(
         name=str(device.get("description") or device["device_id"]),
         limit=_limit(device, hours),
         quiet_hours=hours,
@@ -146,14 +146,14 @@ def _lines(values: Mapping[float, float | None], longest: float) -> list[Points]
     return lines
 
 
-def _limit(device: Mapping[str, Any], hours: Hours | None) -> Limit:
+def _limit(device: Mapping[str, Any], hours: Hours | None) -> NoiseLimit:
     levels: dict[object, list[float]] = defaultdict(list)
     for reaction in device.get("reactions") or ():
         if (value := _number(reaction.get("value"))) is not None:
             levels[reaction.get("type")].append(value)
     quiet = min(levels["sound_level_high_quiet_hours"], default=None) if hours else None
     hours = None if quiet is None else hours
-    return Limit(day=min(levels["sound_level_high"], default=None), quiet=quiet, hours=hours)
+    return NoiseLimit(day=min(levels["sound_level_high"], default=None), quiet=quiet, hours=hours)
 
 
 def _hours(quiet_hours: Mapping[str, Any]) -> Hours | None:
@@ -164,7 +164,7 @@ def _hours(quiet_hours: Mapping[str, Any]) -> Hours | None:
     return (first.replace(tzinfo=None), last.replace(tzinfo=None)) if quiet_hours.get("enabled") else None
 
 
-def _noises(events: Iterable[Mapping[str, Any]], levels: Points, period: Span) -> list[Noise]:
+def _noises(events: Iterable[Mapping[str, Any]], levels: Points, period: Period) -> list[NoisePeriod]:
     """Pair events. Detected again without quiet in between is the same noise."""
     start, end = period
     told = sorted(
@@ -172,7 +172,7 @@ def _noises(events: Iterable[Mapping[str, Any]], levels: Points, period: Span) -
         for event in events
         if event.get("event_time") is not None
     )
-    spans: list[Span] = []
+    spans: list[Period] = []
     # Quiet that nothing went before ends noise from before the events that were asked for.
     since: float | None = -math.inf
     for moment, kind in told:
@@ -184,7 +184,7 @@ def _noises(events: Iterable[Mapping[str, Any]], levels: Points, period: Span) -
     if since not in {None, -math.inf}:
         spans.append((since, math.inf))
     return [
-        Noise(
+        NoisePeriod(
             start=max(a, start),
             end=min(b, end),
             before=a < start,

@@ -21,7 +21,7 @@ from airflow_provider_minut.report.figures import (
     value_range,
     y_label,
 )
-from airflow_provider_minut.report.model import Facts, Limit, Points, Span
+from airflow_provider_minut.report.model import NoiseLimit, Period, Points, ReportData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ _HEAT = ("#EAF1F5", "#F7DFB5", "#E5954D", "#B5432F", "#6A1B2A")
 _BUCKETS = 500
 
 
-def sound(facts: Facts) -> str:
+def sound(facts: ReportData) -> str:
     """Draw sound levels, limits, quiet hours and noise over time."""
     figure, (axes,) = new_figure(3.6, rows=1, top=0.3, bottom=time_room(facts))
     levels = [*facts.values("sound_level"), *(v for lim in facts.limits for v in (lim.day, lim.quiet) if v)]
@@ -53,7 +53,7 @@ def sound(facts: Facts) -> str:
     return to_svg(figure, "sound", "Sound level over time")
 
 
-def climate(facts: Facts) -> str:
+def climate(facts: ReportData) -> str:
     """Draw temperature and humidity over time."""
     figure, rows = new_figure(3.9, rows=2, top=0.1, bottom=time_room(facts))
     for axes, sensor, label, step, usual in (
@@ -69,7 +69,7 @@ def climate(facts: Facts) -> str:
     return to_svg(figure, "climate", "Temperature and humidity over time")
 
 
-def heat_map(facts: Facts) -> str:
+def heat_map(facts: ReportData) -> str:
     """Draw the loudest level by day and hour. In very long periods a row is a week."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
@@ -109,7 +109,7 @@ def heat_map(facts: Facts) -> str:
     return to_svg(figure, "heat", "Loudest sound level by day and hour")
 
 
-def legends(facts: Facts) -> dict[str, list[tuple[str, str]]]:
+def legends(facts: ReportData) -> dict[str, list[tuple[str, str]]]:
     """Return what the lines and areas are, each as a CSS border and a text to be escaped.
 
     Legends are HTML, where every script has a font and a text breaks on a phone.
@@ -134,11 +134,13 @@ def _look(number: int) -> tuple[str, str]:
     return _COLORS[number % len(_COLORS)], list(_CSS_STYLES)[number // len(_COLORS) % len(_CSS_STYLES)]
 
 
-def _limit_color(facts: Facts, limit: Limit) -> str:
+def _limit_color(facts: ReportData, limit: NoiseLimit) -> str:
     return _LIMIT if len(facts.limits) == 1 else _look(facts.limits[limit][0])[0]
 
 
-def _draw(axes: Axes, facts: Facts, lines: list[Points], number: int, pick: Callable[[Points], Span]) -> None:
+def _draw(
+    axes: Axes, facts: ReportData, lines: list[Points], number: int, pick: Callable[[Points], Period]
+) -> None:
     """Draw a device's line, broken where readings are missing. What is alone there is a dot."""
     color, style = _look(number)
     xs, ys = [], []
@@ -154,7 +156,7 @@ def _draw(axes: Axes, facts: Facts, lines: list[Points], number: int, pick: Call
     axes.plot([x for x, _ in dots], [y for _, y in dots], color=color, ls="", marker="o", ms=2, mew=0)
 
 
-def _thin(line: Points, facts: Facts, pick: Callable[[Points], Span]) -> Points:
+def _thin(line: Points, facts: ReportData, pick: Callable[[Points], Period]) -> Points:
     width = (facts.end - facts.start) / _BUCKETS
     buckets: dict[int, Points] = {}
     for point in line:
@@ -162,15 +164,15 @@ def _thin(line: Points, facts: Facts, pick: Callable[[Points], Span]) -> Points:
     return [pick(points) for points in buckets.values()]
 
 
-def _peak(points: Points) -> Span:
+def _peak(points: Points) -> Period:
     return max(points, key=lambda point: point[1])
 
 
-def _average(points: Points) -> Span:
+def _average(points: Points) -> Period:
     return fmean(x for x, _ in points), fmean(y for _, y in points)
 
 
-def _noises(facts: Facts, axes: Axes) -> None:
+def _noises(facts: ReportData, axes: Axes) -> None:
     """Shade noise, with the number that it has in the table; neighbours share a label."""
     length = facts.end - facts.start
     above = axes.get_xaxis_transform()
@@ -190,7 +192,7 @@ def _noises(facts: Facts, axes: Axes) -> None:
         note(axes, text, ((left + right) / 2, 1.0), above, offset=(0, 5), ha="center", color=_NOISE)
 
 
-def _draw_limit(axes: Axes, facts: Facts, limit: Limit, color: str) -> None:
+def _draw_limit(axes: Axes, facts: ReportData, limit: NoiseLimit, color: str) -> None:
     """Draw each level when it holds: the one for quiet hours in them, the other one in between."""
     quiet = facts.quiet_spans_of(limit.hours)
     edges = [facts.start, *(edge for span in quiet for edge in span), facts.end]

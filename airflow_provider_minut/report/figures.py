@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_minut.report import text as words
-from airflow_provider_minut.report.model import DAY, Facts, Span
+from airflow_provider_minut.report.model import DAY, Period, ReportData
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,19 +73,19 @@ def note(
     axes.annotate(text, at, xycoords=within, xytext=offset, textcoords="offset points", fontsize=9, **look)
 
 
-def value_range(values: list[float], step: float, least: Iterable[float] = ()) -> Span:
+def value_range(values: list[float], step: float, least: Iterable[float] = ()) -> Period:
     """Return limits of an axis, multiples of a step, that include the values and ``least``."""
     low, high = min([*values, *least]), max([*values, *least])
     bottom, top = math.floor(low / step) * step, math.ceil(high / step) * step
     return (bottom, top) if top > bottom else (bottom - step, top + step)
 
 
-def time_room(facts: Facts) -> float:
+def time_room(facts: ReportData) -> float:
     """Return the inches that the names on a time axis need."""
     return 0.47 if facts.end - facts.start < _SHORT else 0.3
 
 
-def time_axis(axes: Axes, facts: Facts) -> None:
+def time_axis(axes: Axes, facts: ReportData) -> None:
     """Draw lines at midnight and names of days between them; in short periods, hours."""
     axes.set_xlim(facts.start, facts.end)
     axes.tick_params(axis="x", pad=7)  # clear of the lowest value's name
@@ -108,7 +108,7 @@ def time_axis(axes: Axes, facts: Facts) -> None:
         axes.axvline(midnight, color=MIDNIGHT, lw=0.8, zorder=0.5)
 
 
-def _clock_ticks(facts: Facts) -> list[float]:
+def _clock_ticks(facts: ReportData) -> list[float]:
     ticks: list[float] = []
     for minutes in (15, 30, 60, 120, 180, 360):
         clocks = [time(m // 60, m % 60) for m in range(0, 1440, minutes)]

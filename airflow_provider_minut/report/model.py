@@ -21,12 +21,12 @@ DEFAULT_INTERVAL = 3600.0
 MAX_DAY_ROWS = 62
 
 Points = list[tuple[float, float]]
-Span = tuple[float, float]
+Period = tuple[float, float]
 Hours = tuple[time, time]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Limit:
+class NoiseLimit:
     """From which level devices report noise, in dB; ``None`` if they do not.
 
     :param day: outside quiet hours, and in them if there is no ``quiet``.
@@ -40,7 +40,7 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Device:
+class DeviceData:
     """A device and what it measured in the period.
 
     :param name: for people.
@@ -51,10 +51,10 @@ class Device:
     """
 
     name: str
-    limit: Limit
+    limit: NoiseLimit
     quiet_hours: Hours | None
     lines: dict[str, list[Points]]
-    gaps: list[Span]
+    gaps: list[Period]
 
     def points(self, sensor: str) -> Points:
         """Return all readings of a sensor, in order."""
@@ -62,7 +62,7 @@ class Device:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Noise:
+class NoisePeriod:
     """Noise from when it was detected until it was quieted.
 
     :param start: when; the period's start if it began before.
@@ -80,7 +80,7 @@ class Noise:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Facts:
+class ReportData:
     """Everything a report tells.
 
     :param home: the home's name.
@@ -99,8 +99,8 @@ class Facts:
     zone_problem: str
     start: float
     end: float
-    devices: list[Device]
-    noises: list[Noise]
+    devices: list[DeviceData]
+    noises: list[NoisePeriod]
 
     def local(self, moment: float) -> datetime:
         """Return a moment in the home's time zone."""
@@ -128,18 +128,18 @@ class Facts:
         return walls[1] - walls[0] >= timedelta(2)
 
     @cached_property
-    def limits(self) -> dict[Limit, list[int]]:
+    def limits(self) -> dict[NoiseLimit, list[int]]:
         """The limits that there are, each with the numbers of the devices that have it."""
-        limits: dict[Limit, list[int]] = defaultdict(list)
+        limits: dict[NoiseLimit, list[int]] = defaultdict(list)
         for number, device in enumerate(self.devices):
             if (device.limit.day, device.limit.quiet) != (None, None):
                 limits[device.limit].append(number)
         return dict(limits)
 
     @cached_property
-    def quiet_spans(self) -> list[Span]:
+    def quiet_spans(self) -> list[Period]:
         """When at least one device has quiet hours, without overlaps."""
-        spans: list[Span] = []
+        spans: list[Period] = []
         for start, end in sorted({s for d in self.devices for s in self.quiet_spans_of(d.quiet_hours)}):
             if spans and start <= spans[-1][1]:
                 spans[-1] = spans[-1][0], max(end, spans[-1][1])
@@ -147,7 +147,7 @@ class Facts:
                 spans.append((start, end))
         return spans
 
-    def quiet_spans_of(self, hours: Hours | None) -> list[Span]:
+    def quiet_spans_of(self, hours: Hours | None) -> list[Period]:
         """Return the quiet hours within the period."""
         if hours is None:
             return []

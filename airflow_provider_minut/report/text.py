@@ -6,14 +6,14 @@ from datetime import date, time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from airflow_provider_minut.report.model import Device, Facts, Limit
+    from airflow_provider_minut.report.model import DeviceData, NoiseLimit, ReportData
 
 _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 DASH = "\N{EN DASH}"
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
 # More gaps than this say that a device has a problem, not when.
-_GAPS_TOLD = 5
+_MAX_GAPS_LISTED = 5
 
 
 def day(value: date) -> str:
@@ -21,7 +21,7 @@ def day(value: date) -> str:
     return f"{_DAYS[value.weekday()]} {value.day} {_MONTHS[value.month - 1]}"
 
 
-def moment(facts: Facts, at: float) -> str:
+def moment(facts: ReportData, at: float) -> str:
     """Return a moment in local time, with the zone if clocks show it twice that day."""
     local = facts.local(at)
     text = f"{day(local)}, {local:%H:%M}"
@@ -29,7 +29,7 @@ def moment(facts: Facts, at: float) -> str:
     return f"{text} {local.tzname()}" if twice else text
 
 
-def period(facts: Facts) -> str:
+def period(facts: ReportData) -> str:
     """Return the period; whole days without a time."""
     start, end = facts.local(facts.start), facts.local(facts.end)
     if start.time() == end.time() == time():
@@ -66,7 +66,7 @@ def count(number: int, what: str) -> str:
     return f"{number:,}{_THIN_SPACE}{what}{'' if number == 1 else 's'}"
 
 
-def limit(value: Limit) -> str:
+def limit(value: NoiseLimit) -> str:
     """Return from which level noise is reported, and when."""
     if value.quiet is None or value.hours is None:
         return level(value.day or 0.0)
@@ -74,7 +74,7 @@ def limit(value: Limit) -> str:
     return quiet if value.day is None else f"{level(value.day)}, {quiet}"
 
 
-def basis(facts: Facts) -> str:
+def basis(facts: ReportData) -> str:
     """Return what data the report is made from."""
     what = (("sound_level", "sound"), ("temperature", "temperature"), ("humidity", "humidity"))
     counts = [count(len(facts.values(sensor)), f"{name} reading") for sensor, name in what]
@@ -84,20 +84,20 @@ def basis(facts: Facts) -> str:
     return f"{text}, and {count(len(facts.noises), 'noise event')}."
 
 
-def gaps(facts: Facts, device: Device) -> str:
+def gaps(facts: ReportData, device: DeviceData) -> str:
     """Return when a device sent no sound level; empty if it never paused."""
     if not device.gaps:
         return ""
     if not device.points("sound_level"):
         return f"{device.name} sent no sound readings in this period."
-    longest = sorted(device.gaps, key=lambda gap: gap[0] - gap[1])[:_GAPS_TOLD]
+    longest = sorted(device.gaps, key=lambda gap: gap[0] - gap[1])[:_MAX_GAPS_LISTED]
     told = [f"{moment(facts, a)} to {moment(facts, b)} ({length(b - a)})" for a, b in sorted(longest)]
     total = length(sum(b - a for a, b in device.gaps))
     more = f", and {len(device.gaps) - len(told)} shorter gaps" if len(told) < len(device.gaps) else ""
     return f"{device.name} sent no sound readings for {total}: {'; '.join(told)}{more}."
 
 
-def heat_map(facts: Facts) -> str:
+def heat_map(facts: ReportData) -> str:
     """Return how to read the heat map."""
     rows = "a row is a week" if facts.days_in_row > 1 else "a row is a day"
     return f"The highest level that any device measured; {rows}, white is no reading."

@@ -11,17 +11,17 @@ import sys
 import textwrap
 from types import FrameType
 
-from airflow_provider_minut.sandbox.assumptions import SANDBOX_CHOICES
+from airflow_provider_minut.sandbox.assumptions import ASSUMPTIONS
 from airflow_provider_minut.sandbox.config import LIMITS, problem_with
 
-INSTALL_HINT = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
+MISSING_EXTRA = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
 SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
 
 _FLEET_OPTIONS: tuple[tuple[str, type[int] | type[float], float, str], ...] = (
     ("--homes", int, 2, "how many homes there are"),
     ("--devices", int, 3, "how many devices there are, in all homes together"),
-    ("--seed", int, 0, "the same seed gives the same fleet, noisy spells and values"),
-    ("--spells-per-day", float, 0.5, "noisy spells per home and day, each with two events"),
+    ("--seed", int, 0, "the same seed gives the same fleet, noisy periods and values"),
+    ("--noisy-periods-per-day", float, 0.5, "noisy periods per home and day, each with two events"),
     ("--late-share", float, 0.05, "share of events and check-ins that reach the backend late, to 0.9"),
     ("--silent-share", float, 0.0, "share of devices that have not checked in for three days"),
     ("--fault-rate", float, 0.0, "share of requests that fail: 429, 502, 504, connection reset, cut body"),
@@ -41,7 +41,7 @@ def main(argv: list[str] | None = None) -> int:
         from airflow_provider_minut.sandbox.server.middleware import BASE_PATH
         from airflow_provider_minut.sandbox.server.state import SandboxState
     except ImportError:
-        print(INSTALL_HINT, file=sys.stderr)
+        print(MISSING_EXTRA, file=sys.stderr)
         return 2
     known = {"client_id": args.client_id, "client_secret": os.environ.get(SECRET_VARIABLE)}
     config = SandboxConfig(
@@ -115,7 +115,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 def _parser() -> argparse.ArgumentParser:
     bullets = textwrap.TextWrapper(100, initial_indent="  * ", subsequent_indent="    ")
-    choices = "\n".join(bullets.fill(choice) for choice in SANDBOX_CHOICES)
+    choices = "\n".join(bullets.fill(choice) for choice in ASSUMPTIONS)
     parser = argparse.ArgumentParser(
         prog="minut-sandbox",
         description="Serve a Minut API on 127.0.0.1, to try and to test without an account.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-SANDBOX_CHOICES = """\
+ASSUMPTIONS = """\
 A refused client gets 401 with WWW-Authenticate: Basic and a JSON body with error, error_description, \
 message, status and error_key (documented: nothing).
 A bad, expired or revoked token gets 401 with WWW-Authenticate: Bearer and a JSON body (documented: the 401).

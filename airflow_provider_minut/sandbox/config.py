@@ -9,7 +9,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "homes": (1, 10_000_000),
     "devices": (0, 10_000_000),
     "seed": (0, 2**63 - 1),
-    "spells_per_day": (0, 8640),
+    "noisy_periods_per_day": (0, 8640),
     "late_share": (0, 0.9),  # if every check-in were missed, none would be the last
     "silent_share": (0, 1),
     "fault_rate": (0, 1),
@@ -50,8 +50,8 @@ class SandboxConfig:
     :param rate_limit: whether requests are limited as Minut documents it.
     :param homes: how many homes there are.
     :param devices: how many devices there are, in all homes together.
-    :param seed: what the fleet's chance starts from; the same seed gives the same fleet, spells and values.
-    :param spells_per_day: noisy spells per home and day, each with two events; above 1, rounded.
+    :param seed: what the fleet's chance starts from; the same seed gives the same fleet, noise and values.
+    :param noisy_periods_per_day: noisy periods per home and day, each with two events; above 1, rounded.
     :param late_share: the share of events and of check-ins that reach the backend late, from 0 to 0.9.
     :param silent_share: the share of devices that have not checked in for three days, from 0 to 1.
     :param fault_rate: the share of API requests that fail with a fault, from 0 to 1.
@@ -67,7 +67,7 @@ class SandboxConfig:
     homes: int = 2
     devices: int = 3
     seed: int = 0
-    spells_per_day: float = 0.5
+    noisy_periods_per_day: float = 0.5
     late_share: float = 0.05
     silent_share: float = 0.0
     fault_rate: float = 0.0

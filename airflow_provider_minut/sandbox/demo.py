@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from airflow_provider_minut.sandbox.__main__ import INSTALL_HINT
+from airflow_provider_minut.sandbox.__main__ import MISSING_EXTRA
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
 
         from airflow_provider_minut.sandbox.sandbox import Sandbox
     except ImportError:
-        print(INSTALL_HINT, file=sys.stderr)
+        print(MISSING_EXTRA, file=sys.stderr)
         return 2
     console = Console()
     connection = args.conn_uri or os.environ.get(CONNECTION_VARIABLE)

@@ -13,15 +13,15 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.links.minut import MinutWebAppLink
-from airflow_provider_minut.policies.retry import no_retry_when_hopeless
-from airflow_provider_minut.polling.conditions import CONDITIONS, Look
+from airflow_provider_minut.policies.retry import fail_fast
+from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
 from airflow_provider_minut.utils.validation import checked_moment, checked_names
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # The trigger keeps the deadline itself. So long after it, Airflow ends the wait: no triggerer runs.
-NO_TRIGGERER = timedelta(minutes=5)
+TRIGGERER_OUTAGE_GRACE = timedelta(minutes=5)
 
 
 class _MinutSensor(BaseSensorOperator):
@@ -48,7 +48,7 @@ class _MinutSensor(BaseSensorOperator):
         self.minut_conn_id = minut_conn_id
         self.deferrable = deferrable
         self._arguments: dict[str, Any] = {}
-        self._last_look = Look(note="Minut could not be asked")
+        self._last_poll = PollResult(note="Minut could not be asked")
 
     @abstractmethod
     def _checked_arguments(self, context: Context) -> dict[str, Any]:
@@ -58,17 +58,17 @@ class _MinutSensor(BaseSensorOperator):
         """
 
     def poke(self, context: Context) -> PokeReturnValue:
-        """Look once.
+        """Poll once.
 
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with no_retry_when_hopeless():
+        with fail_fast():
             self._arguments = self._checked_arguments(context)
             with MinutHook(self.minut_conn_id).get_conn() as client:
-                self._last_look = CONDITIONS[self._condition](**self._arguments).look(client)
-        self.log.info("%s.", self._last_look.note)
-        return PokeReturnValue(self._last_look.result is not None, self._last_look.result)
+                self._last_poll = CONDITIONS[self._condition](**self._arguments).poll(client)
+        self.log.info("%s.", self._last_poll.note)
+        return PokeReturnValue(self._last_poll.result is not None, self._last_poll.result)
 
     def execute(self, context: Context) -> Any:
         """Wait, and return what ended it.
@@ -104,10 +104,10 @@ class _MinutSensor(BaseSensorOperator):
         interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         now = datetime.now(UTC)
         deadline = now + timedelta(seconds=self.timeout - run_duration())
-        next_at = self._last_look.next_at(now, timedelta(seconds=interval), deadline)
+        next_at = self._last_poll.next_at(now, timedelta(seconds=interval), deadline)
         if next_at is None:
             until = deadline.isoformat(timespec="seconds")
-            self._fail("timeout", f"{self._last_look.note}; the deadline is {until}")
+            self._fail("timeout", f"{self._last_poll.note}; the deadline is {until}")
         if self.deferrable:
             from airflow_provider_minut.triggers.minut import MinutSensorTrigger
 
@@ -120,7 +120,7 @@ class _MinutSensor(BaseSensorOperator):
                 silent_fail=self.silent_fail,
                 minut_conn_id=self.minut_conn_id,
             )
-            longest = deadline - now + NO_TRIGGERER
+            longest = deadline - now + TRIGGERER_OUTAGE_GRACE
             self.defer(trigger=trigger, method_name="execute_complete", timeout=longest)
         return (next_at - now).total_seconds()
 
@@ -132,7 +132,11 @@ class _MinutSensor(BaseSensorOperator):
             AirflowSkipException,
         )
 
-        errors = {"timeout": AirflowSensorTimeout, "refused": AirflowFailException, "error": MinutError}
+        errors = {
+            "timeout": AirflowSensorTimeout,
+            "permanent_error": AirflowFailException,
+            "error": MinutError,
+        }
         if self.never_fail or (self.soft_fail and status != "error"):
             raise AirflowSkipException(message)
         raise errors[status](message)

@@ -1,9 +1,9 @@
 """What the page shows of a connection's account: read from Minut now and then, once for all pages.
 
 However many pages are open, and however many API servers share a state, Minut gets at most sixty
-requests an hour for it: one snapshot may take :data:`MOST` requests, and the next one is
-:data:`EACH` seconds later for each of them. Those before the last in an hour are then at most 48.
-A request for a token is one of them.
+requests an hour for it: one snapshot may take :data:`MAX_SNAPSHOT_REQUESTS` requests, and the next one is
+:data:`SECONDS_PER_REQUEST` seconds later for each of them. Those before the last in an hour are then at
+most 48. A request for a token is one of them.
 """
 
 from __future__ import annotations
@@ -19,34 +19,34 @@ from typing import Any
 
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
-from airflow_provider_minut.api.resources.devices import Devices
-from airflow_provider_minut.api.resources.homes import Homes
+from airflow_provider_minut.api.resources.devices import DevicesResource
+from airflow_provider_minut.api.resources.homes import HomesResource
 from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutError
 
 log = logging.getLogger(__name__)
 
-EACH = 75.0  # seconds
-MOST = 12
+SECONDS_PER_REQUEST = 75.0  # seconds
+MAX_SNAPSHOT_REQUESTS = 12
 # The most that one call may take: a token, the request, another token, and the request again.
-ONE_CALL = 4
-MOST_ROWS = 1_000  # homes, and devices
-MOST_CHARACTERS = 80  # of a name
-MOST_BYTES = 36_000  # what is read of a shared file is limited, and encryption adds a third
-LOW_BATTERY = 20  # percent
+MAX_REQUESTS_PER_CALL = 4
+MAX_ROWS = 1_000  # homes, and devices
+MAX_NAME_CHARACTERS = 80  # of a name
+MAX_SNAPSHOT_BYTES = 36_000  # what is read of a shared file is limited, and encryption adds a third
+LOW_BATTERY_PERCENT = 20  # percent
 # Less for tasks than this part of a minute's budget: then a page has to wait.
-CROWDED = 0.8
-SETTINGS = {"timeout": 10.0, "max_attempts": 1, "deadline": 15.0}
+MAX_USED_SHARE = 0.8
+ACCOUNT_SETTINGS = {"timeout": 10.0, "max_attempts": 1, "deadline": 15.0}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Snapshot:
+class AccountSnapshot:
     """An account as Minut described it. Times are seconds since the epoch.
 
     :param next_at: when Minut may be asked again.
     :param read_at: when it was read; 0 if never.
     :param problem: why it could not be read the last time; empty if it could.
-    :param refused: whether that was because of the credentials.
+    :param rejected: whether that was because of the credentials.
     :param homes: those with problems first; ``name``, ``devices``, ``offline``.
     :param devices: the same; ``name``, ``home``, ``heard``, ``battery``, ``offline``, ``low``.
     :param counts: how many there are of ``homes``, ``devices``, ``offline`` and ``low``.
@@ -56,7 +56,7 @@ class Snapshot:
     next_at: float = 0.0
     read_at: float = 0.0
     problem: str = ""
-    refused: bool = False
+    rejected: bool = False
     homes: tuple[Mapping[str, Any], ...] = ()
     devices: tuple[Mapping[str, Any], ...] = ()
     counts: Mapping[str, int] | None = None
@@ -66,58 +66,64 @@ class Snapshot:
 class Account:
     """What is known of the account that a client is for, by all who share its state.
 
-    :param client: of the connection, with :data:`SETTINGS`.
+    :param client: of the connection, with :data:`ACCOUNT_SETTINGS`.
     :param clock: the time; another in tests.
     """
 
     def __init__(self, client: MinutClient, clock: Clock = SYSTEM_CLOCK) -> None:
         self.client = client
         self._clock = clock
-        self._vault = client.vault("snapshot 1")
+        self._vault = client.encrypted_entry("snapshot 1")
 
-    def look(self) -> Snapshot:
-        """Return what is known, without asking Minut."""
+    def cached(self) -> AccountSnapshot:
+        """Return what is known, without client Minut."""
         stored = self._vault.read()
-        return Snapshot(**json.loads(zlib.decompress(stored))) if stored else Snapshot()
+        return AccountSnapshot(**json.loads(zlib.decompress(stored))) if stored else AccountSnapshot()
 
-    def is_due(self, snapshot: Snapshot) -> bool:
+    def is_due(self, snapshot: AccountSnapshot) -> bool:
         """Return whether Minut may be asked again."""
         # Further ahead than ever: it was noted on a clock that has since been set back.
-        return not 0 < snapshot.next_at - self._clock.time() <= (MOST + ONE_CALL) * EACH
+        return (
+            not 0
+            < snapshot.next_at - self._clock.time()
+            <= (MAX_SNAPSHOT_REQUESTS + MAX_REQUESTS_PER_CALL) * SECONDS_PER_REQUEST
+        )
 
     def read(self) -> None:
         """Ask Minut, unless somebody did or does. Never raises a :class:`MinutError`."""
         with self._vault.lock(timeout=0) as mine:
-            before = self.look()
+            before = self.cached()
             if not mine or not self.is_due(before):
                 return
             now = self._clock.time()
             # First of all, so that whoever is killed meanwhile is not followed at once.
-            self._keep(replace(before, next_at=now + EACH))
-            asking = _Sparing(self.client)
+            self._keep(replace(before, next_at=now + SECONDS_PER_REQUEST))
+            client = _ThrottledClient(self.client)
             try:
-                after = asking.snapshot()
+                after = client.snapshot()
             except MinutError as error:
-                refused = isinstance(error, MinutAuthenticationError)
-                after = replace(before, problem=str(error), refused=refused)
+                rejected = isinstance(error, MinutAuthenticationError)
+                after = replace(before, problem=str(error), rejected=rejected)
             else:
                 after = replace(after, read_at=now)
-            self._keep(replace(after, next_at=self._clock.time() + EACH * max(asking.spent(), 1)))
+            self._keep(
+                replace(after, next_at=self._clock.time() + SECONDS_PER_REQUEST * max(client.spent(), 1))
+            )
 
-    def _keep(self, snapshot: Snapshot) -> None:
+    def _keep(self, snapshot: AccountSnapshot) -> None:
         packed = _packed(snapshot)
-        while len(packed) > MOST_BYTES:
+        while len(packed) > MAX_SNAPSHOT_BYTES:
             homes, devices = (rows[: len(rows) // 2] for rows in (snapshot.homes, snapshot.devices))
             snapshot = replace(snapshot, homes=homes, devices=devices)
             packed = _packed(snapshot)
         self._vault.write(packed, lifetime=86_400.0)
 
 
-class _EnoughError(Exception):
+class _RequestLimitError(Exception):
     """So many requests have been sent that the rest has to be left out."""
 
 
-class _Sparing(Devices, Homes):
+class _ThrottledClient(DevicesResource, HomesResource):
     """Asks for few things, and only while tasks leave room for it."""
 
     def __init__(self, client: MinutClient) -> None:
@@ -126,7 +132,7 @@ class _Sparing(Devices, Homes):
         self._before = self._sent()
 
     def _sent(self) -> int:
-        return self._client.requests_sent + self._client.token_requests_sent
+        return self._client.request_count + self._client.token_request_count
 
     def spent(self) -> int:
         """Return how many requests it took until now, those for tokens too."""
@@ -139,15 +145,15 @@ class _Sparing(Devices, Homes):
 
         :raises MinutError: the budget is needed by others, or as the client.
         """
-        budget = self._client.status().budget
-        if budget.paused or budget.waiting or budget.last_minute >= CROWDED * budget.per_minute:
+        budget = self._client.status().rate_limit
+        if budget.paused or budget.waiting or budget.last_minute >= MAX_USED_SHARE * budget.per_minute:
             text = "Not read, to leave the request budget to tasks."
             raise MinutError(text)
-        if self.spent() + ONE_CALL > MOST:
-            raise _EnoughError
+        if self.spent() + MAX_REQUESTS_PER_CALL > MAX_SNAPSHOT_REQUESTS:
+            raise _RequestLimitError
         return self._client.request(method, path, params=params, json=json)
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> AccountSnapshot:
         """Return the homes and devices of the account, as many as a few requests tell."""
         found: dict[str, list[Any]] = {"devices": [], "homes": []}
         complete = False
@@ -156,12 +162,12 @@ class _Sparing(Devices, Homes):
                 for item in items:
                     found[name].append(item)
             complete = True
-        except _EnoughError:
+        except _RequestLimitError:
             log.info("The account has more homes than the page asks for.")
         return _snapshot(found["homes"], found["devices"], complete)
 
 
-def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> Snapshot:
+def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> AccountSnapshot:
     names = {_text(home.get("home_id")): _name(home.get("name"), home.get("home_id")) for home in homes}
     rows = [_device(device, names) for device in devices]
     inside = Counter(home for home, _ in rows)
@@ -172,9 +178,9 @@ def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> S
     home_rows.sort(key=lambda row: (not row["offline"], row["name"]))
     device_rows = [row for _, row in rows]
     device_rows.sort(key=lambda row: (not row["offline"], not row["low"], row["home"], row["name"]))
-    return Snapshot(
-        homes=tuple(home_rows[:MOST_ROWS]),
-        devices=tuple(device_rows[:MOST_ROWS]),
+    return AccountSnapshot(
+        homes=tuple(home_rows[:MAX_ROWS]),
+        devices=tuple(device_rows[:MAX_ROWS]),
         counts={
             "homes": len(home_rows),
             "devices": len(rows),
@@ -198,7 +204,7 @@ def _device(device: Mapping[str, Any], homes: Mapping[str | None, str]) -> tuple
         "home": homes.get(home) or _name(None, home),
         "heard": to_text(max(times)) if times else None,
         "battery": None if known is None else round(known),
-        "low": known is not None and known <= LOW_BATTERY,
+        "low": known is not None and known <= LOW_BATTERY_PERCENT,
         "offline": offline if isinstance(offline, bool) else None,
     }
 
@@ -209,12 +215,12 @@ def _times(values: Iterable[Any]) -> Iterator[datetime]:
 
 def _name(name: Any, identity: Any) -> str:
     text = (_text(name) or "").strip() or _text(identity) or "unknown"
-    return text[:MOST_CHARACTERS]
+    return text[:MAX_NAME_CHARACTERS]
 
 
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _packed(snapshot: Snapshot) -> bytes:
+def _packed(snapshot: AccountSnapshot) -> bytes:
     return zlib.compress(json.dumps(asdict(snapshot)).encode())

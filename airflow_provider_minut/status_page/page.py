@@ -28,27 +28,28 @@ from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.exceptions import MinutError
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.status_page import permissions as access
-from airflow_provider_minut.status_page.account import SETTINGS, Account, Snapshot
-from airflow_provider_minut.webhooks.delivery_log import Entry, Journal
+from airflow_provider_minut.status_page.account import ACCOUNT_SETTINGS, Account, AccountSnapshot
+from airflow_provider_minut.webhooks.delivery_log import DeliveryLog, DeliveryLogEntry
 from airflow_provider_minut.webhooks.registration import RegisteredWebhook, variable_name
 from airflow_provider_minut.webhooks.registry import WebhookRegistry
 
 log = logging.getLogger(__name__)
 
-KEPT = 60.0  # seconds for which a connection's fields are believed
-PAGE = files(__package__).joinpath("page.html").read_text()
+CONNECTION_CACHE_SECONDS = 60.0  # seconds for which a connection's fields are believed
+PAGE_HTML = files(__package__).joinpath("page.html").read_text()
 # What is in the page runs, and nothing else: not even what a name of a home smuggled in.
-_HASHES = {
+_CSP_HASHES = {
     tag: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
-    for tag, content in re.findall(r"<(script|style)>(.*?)</\1>", PAGE, re.DOTALL)
+    for tag, content in re.findall(r"<(script|style)>(.*?)</\1>", PAGE_HTML, re.DOTALL)
 }
-POLICY = (
-    f"default-src 'none'; script-src 'sha256-{_HASHES['script']}'; style-src 'sha256-{_HASHES['style']}'; "
+CONTENT_SECURITY_POLICY = (
+    f"default-src 'none'; script-src 'sha256-{_CSP_HASHES['script']}'; "
+    f"style-src 'sha256-{_CSP_HASHES['style']}'; "
     "connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 )
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -75,7 +76,7 @@ class Accounts:
         self._opened: dict[str, tuple[float, Account | str]] = {}
         self._reading: set[str] = set()
 
-    def tell(self, conn_id: str) -> dict[str, Any]:
+    def describe(self, conn_id: str) -> dict[str, Any]:
         """Return what is known of a connection, without a secret; let its account be read if it is time.
 
         Nobody waits for Minut here.
@@ -83,7 +84,7 @@ class Accounts:
         account = self._account(conn_id)
         if isinstance(account, str):
             return {"conn_id": conn_id, "problem": account}
-        snapshot = account.look()
+        snapshot = account.cached()
         if account.is_due(snapshot):
             self._read(conn_id, account)
         return {"conn_id": conn_id, **_told(account.client.status(), snapshot)}
@@ -91,8 +92,8 @@ class Accounts:
     def _account(self, conn_id: str) -> Account | str:
         """Return a connection's account, or why there is none."""
         with self._lock:
-            opened_at, account = self._opened.get(conn_id, (-KEPT, ""))
-            if self._clock.monotonic() - opened_at >= KEPT:
+            opened_at, account = self._opened.get(conn_id, (-CONNECTION_CACHE_SECONDS, ""))
+            if self._clock.monotonic() - opened_at >= CONNECTION_CACHE_SECONDS:
                 try:
                     account = self._open(conn_id)
                 except (MinutError, AirflowNotFoundException) as error:
@@ -123,30 +124,32 @@ class Accounts:
         self._start(read)
 
 
-class Page:
+class StatusPage:
     """Answers the page and its data.
 
     :param registry: of the webhooks.
-    :param journal: of their deliveries.
+    :param delivery_log: of their deliveries.
     :param accounts: of the connections.
     """
 
-    def __init__(self, registry: WebhookRegistry, journal: Journal, accounts: Accounts | None = None) -> None:
+    def __init__(
+        self, registry: WebhookRegistry, delivery_log: DeliveryLog, accounts: Accounts | None = None
+    ) -> None:
         self._registry = registry
-        self._journal = journal
+        self._delivery_log = delivery_log
         self._accounts = accounts or Accounts()
 
     def add_to(self, app: FastAPI) -> None:
         """Add ``/status`` and ``/status/data``, for users who are logged in and may see plugins."""
-        allowed = [access.MAY_SEE_PLUGINS]
+        allowed = [access.REQUIRES_PLUGINS_ACCESS]
         app.add_api_route("/status", self.page, dependencies=allowed, response_class=HTMLResponse)
         app.add_api_route("/status/data", self.data, dependencies=allowed, response_class=JSONResponse)
 
     async def page(self) -> HTMLResponse:
         """Return the page. It is the same for everybody, and empty."""
-        return HTMLResponse(PAGE, headers=HEADERS)
+        return HTMLResponse(PAGE_HTML, headers=HEADERS)
 
-    async def data(self, user: access.User) -> JSONResponse:
+    async def data(self, user: access.CurrentUser) -> JSONResponse:
         """Return what this user may see."""
         webhooks = await self._registry.all()
         return JSONResponse(await asyncio.to_thread(self._data, user, webhooks), headers=HEADERS)
@@ -155,38 +158,38 @@ class Page:
         return {
             "now": _text(time.time()),
             "connections": [
-                self._accounts.tell(conn_id)
+                self._accounts.describe(conn_id)
                 for conn_id in sorted(access.connection_ids())
-                if access.may_see_connection(user, conn_id)
+                if access.can_read_connection(user, conn_id)
             ],
             "webhooks": [
-                {"name": name, "url": webhook.url, **_deliveries(self._journal.read(webhook))}
+                {"name": name, "url": webhook.url, **_deliveries(self._delivery_log.read(webhook))}
                 for name, webhook in sorted(webhooks.items())
-                if access.may_see_variable(user, variable_name(name))
+                if access.can_read_variable(user, variable_name(name))
             ],
         }
 
 
 def _open_account(conn_id: str) -> Account:
-    return Account(MinutHook(conn_id).open_client(SETTINGS))
+    return Account(MinutHook(conn_id).open_client(ACCOUNT_SETTINGS))
 
 
 def _in_a_thread(do: Callable[[], None]) -> None:
     threading.Thread(target=do, name="minut-page", daemon=True).start()
 
 
-def _told(status: ClientStatus, snapshot: Snapshot) -> dict[str, Any]:
+def _told(status: ClientStatus, snapshot: AccountSnapshot) -> dict[str, Any]:
     """Return what the page needs of both, for JSON."""
-    refusal = status.refusal or (snapshot.problem if snapshot.refused else "")
+    rejection = status.rejection or (snapshot.problem if snapshot.rejected else "")
     proven = status.token_state is not None or (snapshot.read_at and not snapshot.problem)
     return {
         "api": status.base_url,
-        "shared_in": status.shared_in,
-        "credentials": "refused" if refusal else "accepted" if proven else "unknown",
-        "problem": refusal or snapshot.problem,
+        "shared_state": status.shared_state,
+        "credentials": "rejected" if rejection else "accepted" if proven else "unknown",
+        "problem": rejection or snapshot.problem,
         "token": status.token_state.value if status.token_state else None,
-        "token_ends_at": _text(status.token_ends_at),
-        "budget": asdict(status.budget),
+        "token_expires_at": _text(status.token_expires_at),
+        "rate_limit": asdict(status.rate_limit),
         "read_at": _text(snapshot.read_at),
         "next_at": _text(snapshot.next_at),
         "homes": snapshot.homes,
@@ -196,11 +199,11 @@ def _told(status: ClientStatus, snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _deliveries(entry: Entry) -> dict[str, Any]:
+def _deliveries(entry: DeliveryLogEntry) -> dict[str, Any]:
     return {
-        "taken": [{**row._asdict(), "at": _text(row.at)} for row in entry.taken],
-        "refused": [
-            {**row._asdict(), "at": _text(row.at), "since": _text(row.since)} for row in entry.refused
+        "accepted": [{**row._asdict(), "at": _text(row.at)} for row in entry.accepted],
+        "rejected": [
+            {**row._asdict(), "at": _text(row.at), "since": _text(row.since)} for row in entry.rejected
         ],
     }
 

@@ -25,10 +25,10 @@ from airflow_provider_minut.hooks.minut import MinutHook
 
 log = logging.getLogger(__name__)
 
-User = Annotated[Any, Depends(get_user)]
+CurrentUser = Annotated[Any, Depends(get_user)]
 """The user who is logged in; without one a request is answered 401."""
 
-MAY_SEE_PLUGINS = Depends(requires_access_view(AccessView.PLUGINS))
+REQUIRES_PLUGINS_ACCESS = Depends(requires_access_view(AccessView.PLUGINS))
 """Without this right a request is answered 403."""
 
 
@@ -44,13 +44,13 @@ def connection_ids() -> set[str]:
     return found | set(_from_environment())
 
 
-def may_see_connection(user: Any, conn_id: str) -> bool:
+def can_read_connection(user: Any, conn_id: str) -> bool:
     """Return whether a user may read a connection."""
     details = ConnectionDetails(conn_id=conn_id, team_name=Connection.get_team_name(conn_id))
     return get_auth_manager().is_authorized_connection(method="GET", details=details, user=user)
 
 
-def may_see_variable(user: Any, key: str) -> bool:
+def can_read_variable(user: Any, key: str) -> bool:
     """Return whether a user may read a variable."""
     details = VariableDetails(key=key, team_name=Variable.get_team_name(key))
     return get_auth_manager().is_authorized_variable(method="GET", details=details, user=user)

@@ -18,7 +18,7 @@ from airflow_provider_minut.extraction.datasets import (
     Selection,
     checked_dataset,
 )
-from airflow_provider_minut.extraction.extractor import Extraction
+from airflow_provider_minut.extraction.extractor import Extractor
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.links.minut import MinutWebAppLink
 from airflow_provider_minut.utils.validation import checked_moment, checked_names
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # Which time range an undated extraction has: none.
-_NEVER = datetime.fromtimestamp(0, UTC)
+_NO_RANGE = datetime.fromtimestamp(0, UTC)
 
 
 class MinutTransferOperator(BaseOperator):
@@ -94,7 +94,7 @@ class MinutTransferOperator(BaseOperator):
         self._rows_written: int | None = None
 
     @contextmanager
-    def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extraction, dict[str, Any]]]:
+    def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor, dict[str, Any]]]:
         """Open what was asked for; gives also the dataset and the time range, for the result."""
         selection = self._selection(context)
         dataset = checked_dataset(selection.dataset)
@@ -104,9 +104,9 @@ class MinutTransferOperator(BaseOperator):
             self._read_from = client.settings.base_url
             text = "Asking for %s at %s, with connection %r."
             self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)
-            yield dataset, Extraction(client, selection), covered
+            yield dataset, Extractor(client, selection), covered
 
-    def _tell_result(self, extraction: Extraction, where: str) -> None:
+    def _log_result(self, extraction: Extractor, where: str) -> None:
         """Say what was written, and what it took."""
         self._rows_written = extraction.row_count
         self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
@@ -135,7 +135,7 @@ class MinutTransferOperator(BaseOperator):
 
     def _selection(self, context: Context) -> Selection:
         ranged = checked_dataset(self.dataset).ranged
-        start, end = self._range(context) if ranged else (_NEVER, _NEVER)
+        start, end = self._range(context) if ranged else (_NO_RANGE, _NO_RANGE)
         return Selection(
             dataset=self.dataset,
             start_at=start - self.lookback if ranged else start,

@@ -16,7 +16,7 @@ from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
 from airflow_provider_minut.extraction.formats import FORMATS, check_format
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.policies.retry import no_retry_when_hopeless
+from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 # Seconds after which what a killed run left beside its file is removed.
-REMOVE_AFTER = 86_400.0
+MAX_LEFTOVER_AGE_SECONDS = 86_400.0
 
 
 class MinutToObjectStorageOperator(MinutTransferOperator):
@@ -67,7 +67,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits; the file is as it was.
         """
-        with no_retry_when_hopeless(), self._extraction(context) as (dataset, extraction, covered):
+        with fail_fast(), self._extraction(context) as (dataset, extraction, covered):
             check_format(self.format)
             path = ObjectStoragePath(self.path)
             with _replaced(path) as file:
@@ -78,7 +78,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
             "requests": extraction.request_count,
         }
         result |= covered
-        self._tell_result(extraction, str(path))
+        self._log_result(extraction, str(path))
         uri = f"{path.protocol or 'file'}://{path.path}"
         report_to_collector(MinutHook(self.minut_conn_id), dataset, path, uri=uri)
         if self.asset_alias:
@@ -117,5 +117,5 @@ def _replaced(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
 
 def _remove_leftovers(folder: Path, name: str) -> None:
     for part in folder.glob(f".{escape(name)}.*.part"):
-        if time.time() - part.stat().st_mtime > REMOVE_AFTER:
+        if time.time() - part.stat().st_mtime > MAX_LEFTOVER_AGE_SECONDS:
             part.unlink(missing_ok=True)

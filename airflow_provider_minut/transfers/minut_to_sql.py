@@ -18,7 +18,7 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
 from airflow_provider_minut.extraction.formats import FORMATS, read_jsonl
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.policies.retry import no_retry_when_hopeless
+from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import Context
 
-BATCH = 1_000
+BATCH_ROWS = 1_000
 _NAME = r"[A-Za-z_][A-Za-z0-9_$]*"
 
 
@@ -58,7 +58,7 @@ class MinutToSqlOperator(MinutTransferOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits; the table is as it was.
         """
-        with no_retry_when_hopeless(), self._extraction(context) as (dataset, extraction, covered):
+        with fail_fast(), self._extraction(context) as (dataset, extraction, covered):
             if not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table):
                 raise MinutConfigurationError(
                     "table", "must be a plain name like minut_events or schema.table"
@@ -69,7 +69,7 @@ class MinutToSqlOperator(MinutTransferOperator):
                 file.seek(0)
                 self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
         result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}
-        self._tell_result(extraction, f"table {self.table} of connection {self.conn_id!r}")
+        self._log_result(extraction, f"table {self.table} of connection {self.conn_id!r}")
         report_to_collector(MinutHook(self.minut_conn_id), dataset, hook, **self._lineage_asset(hook))
         return result | covered
 
@@ -123,7 +123,7 @@ class MinutToSqlOperator(MinutTransferOperator):
                 hook.set_autocommit(connection, False)
             if self.create_table:
                 self._create(hook, dataset, cursor)
-            while batch := list(islice(iterator, BATCH)):
+            while batch := list(islice(iterator, BATCH_ROWS)):
                 cursor.executemany(delete, [tuple(row[name] for name in dataset.key) for row in batch])
                 cursor.executemany(insert, [tuple(row.values()) for row in batch])
             connection.commit()

@@ -14,7 +14,7 @@ from airflow_provider_minut.api.times import from_text
 from airflow_provider_minut.events import asset_payload, event_payload, event_uri
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.polling.cursor import EventCursor
-from airflow_provider_minut.polling.poller import EventPoll, Snapshot
+from airflow_provider_minut.polling.poller import EventPoller, EventSnapshot
 
 if TYPE_CHECKING:
     from airflow.sdk.execution_time.context import AssetStateStoreAccessors
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CURSOR = "minut_event_cursor"
+CURSOR_KEY = "minut_event_cursor"
 
 
 class MinutEventTrigger(BaseEventTrigger):
@@ -69,20 +69,22 @@ class MinutEventTrigger(BaseEventTrigger):
         """Return the shared poll; Airflow tells it what was stored (Airflow 3.3 and later)."""
         return _producer(kwargs["minut_conn_id"])
 
-    def filter_shared_stream(self, shared_stream: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+    def filter_shared_stream(
+        self, shared_stream: AsyncIterator[EventSnapshot]
+    ) -> AsyncIterator[TriggerEvent]:
         """Yield this trigger's events of the shared poll (Airflow 3.3 and later)."""
         return self._fire(shared_stream)
 
     def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield this trigger's events (Airflow before 3.3)."""
-        return self._fire(EventPoll.of(self.minut_conn_id).snapshots())
+        return self._fire(EventPoller.of(self.minut_conn_id).snapshots())
 
     async def cleanup(self) -> None:
         """Leave nothing running behind."""
         for task in self._settling:
             task.cancel()
 
-    async def _fire(self, snapshots: AsyncIterator[Snapshot]) -> AsyncIterator[TriggerEvent]:
+    async def _fire(self, snapshots: AsyncIterator[EventSnapshot]) -> AsyncIterator[TriggerEvent]:
         cursor = EventCursor.from_state(await self._kept())
         async for snapshot in snapshots:
             events = {event["id"]: event for event in snapshot.events if self._is_mine(event)}
@@ -93,7 +95,7 @@ class MinutEventTrigger(BaseEventTrigger):
             if cursor.horizon < snapshot.since:
                 snapshot.poll.reach_back_to(cursor.horizon)
                 continue
-            new = cursor.take(times, snapshot.read_at)
+            new = cursor.add(times, snapshot.read_at)
             if not new:
                 continue
             await self._keep(cursor)
@@ -117,16 +119,16 @@ class MinutEventTrigger(BaseEventTrigger):
             return False
         return True
 
-    async def _settle(self, cursor: EventCursor, snapshot: Snapshot, event_ids: Sequence[str]) -> None:
+    async def _settle(self, cursor: EventCursor, snapshot: EventSnapshot, event_ids: Sequence[str]) -> None:
         await snapshot.stored.wait()
-        cursor.settle(event_ids)
+        cursor.mark_stored(event_ids)
         await self._keep(cursor)
 
     async def _kept(self) -> Any:
         """Return what was kept of the cursor before."""
         self._store = getattr(self, "asset_state_store", None)  # Airflow 3.3 and later
         try:
-            return await self._store.aget(CURSOR) if self._store else None
+            return await self._store.aget(CURSOR_KEY) if self._store else None
         except ValueError:
             # Airflow keeps one trigger for all assets that watch the same, and no state for several.
             self._store = None
@@ -136,10 +138,10 @@ class MinutEventTrigger(BaseEventTrigger):
 
     async def _keep(self, cursor: EventCursor) -> None:
         if self._store:
-            await self._store.aset(CURSOR, cursor.to_state())
+            await self._store.aset(CURSOR_KEY, cursor.to_state())
 
 
-def _time(event: dict[str, Any], snapshot: Snapshot) -> datetime:
+def _time(event: dict[str, Any], snapshot: EventSnapshot) -> datetime:
     return from_text(event["created_at"]) or snapshot.read_at
 
 
@@ -147,8 +149,8 @@ def _producer(minut_conn_id: str) -> SharedStreamProducer:
     from airflow.triggers.shared_stream import SharedStreamProducer
 
     class _Producer(SharedStreamProducer):
-        async def open_stream(self) -> AsyncIterator[tuple[Snapshot, Snapshot]]:
-            async for snapshot in EventPoll.of(minut_conn_id).snapshots():
+        async def open_stream(self) -> AsyncIterator[tuple[EventSnapshot, EventSnapshot]]:
+            async for snapshot in EventPoller.of(minut_conn_id).snapshots():
                 yield snapshot, snapshot
 
         async def advance(self, batch: Sequence[AdvanceItem]) -> None:

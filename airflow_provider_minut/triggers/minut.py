@@ -11,12 +11,12 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError, MinutError
-from airflow_provider_minut.polling.async_client import SharedClient
-from airflow_provider_minut.polling.conditions import CONDITIONS, Look
+from airflow_provider_minut.polling.async_client import AsyncClient
+from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
 
 log = logging.getLogger(__name__)
 
-OVERTIME = 30.0  # seconds after the deadline that the last look may take
+LAST_POLL_GRACE_SECONDS = 30.0  # seconds after the deadline that the last look may take
 
 
 class MinutSensorTrigger(BaseTrigger):
@@ -64,7 +64,7 @@ class MinutSensorTrigger(BaseTrigger):
         try:
             event = await self._wait()
         except (MinutAuthenticationError, MinutConfigurationError) as error:
-            event = _event("refused", str(error))
+            event = _event("permanent_error", str(error))
         except MinutError as error:
             event = _event("error", str(error))
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's, without types
@@ -72,14 +72,17 @@ class MinutSensorTrigger(BaseTrigger):
     async def _wait(self) -> dict[str, Any]:
         deadline, next_at = datetime.fromisoformat(self.deadline), datetime.fromisoformat(self.not_before)
         interval = timedelta(seconds=self.poke_interval)
-        shared, condition = SharedClient.of(self.minut_conn_id), CONDITIONS[self.condition](**self.arguments)
+        shared, condition = AsyncClient.of(self.minut_conn_id), CONDITIONS[self.condition](**self.arguments)
         note = "Minut was not asked"
         while True:
             await asyncio.sleep(_seconds_until(next_at))
-            look = Look(note=note)
+            polled = PollResult(note=note)
             try:
-                async with asyncio.timeout(max(_seconds_until(deadline), 0) + OVERTIME), shared.turn:
-                    look = await shared.ask(condition.look)
+                async with (
+                    asyncio.timeout(max(_seconds_until(deadline), 0) + LAST_POLL_GRACE_SECONDS),
+                    shared.request_lock,
+                ):
+                    polled = await shared.call(condition.poll)
             except TimeoutError:
                 return _event("timeout", f"Minut did not answer before the deadline; before: {note}.")
             except (MinutAuthenticationError, MinutConfigurationError):
@@ -88,10 +91,10 @@ class MinutSensorTrigger(BaseTrigger):
                 if not self.silent_fail:
                     raise
                 log.warning("Minut could not be asked; this sensor goes on: %s", error)
-            note = look.note
-            if look.result is not None:
-                return _event("success", note, look.result)
-            following = look.next_at(datetime.now(UTC), interval, deadline)
+            note = polled.note
+            if polled.result is not None:
+                return _event("success", note, polled.result)
+            following = polled.next_at(datetime.now(UTC), interval, deadline)
             if following is None:
                 return _event("timeout", f"{note}; the deadline is {self.deadline}.")
             next_at = following

@@ -16,7 +16,7 @@ def count(conn_id: str, what: str, value: float, kind: dict[str, str]) -> None:
     :param kind: of what happened.
     """
     stats, name, tags = _stats(), f"{PREFIX}.{what}", {"conn_id": conn_id, **kind}
-    if what == "budget_wait":
+    if what == "rate_limit_wait":
         stats.timing(name, value * 1000, tags=tags)  # milliseconds, as all that Airflow times
     else:
         stats.incr(name, int(value), tags=tags)

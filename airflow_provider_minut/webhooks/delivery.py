@@ -37,9 +37,9 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     if not isinstance(event, dict) or not event:
         text = "body: must be a JSON object that is an event, or has one as event"
         raise ValueError(text)
-    _check_echo(webhook.hook_id, envelope.get("hook_id", event.get("hook_id")))
-    if webhook.echoed:
-        _check_echo(webhook.echoed, envelope.get("token", event.get("token")))
+    _check_token(webhook.hook_id, envelope.get("hook_id", event.get("hook_id")))
+    if webhook.token:
+        _check_token(webhook.token, envelope.get("token", event.get("token")))
     payload = event_payload({name: value for name, value in event.items() if name != "token"}, via="webhook")
     if not _ID.fullmatch(payload["event_id"]):
         text = "id: must be 1 to 200 letters, digits or _.:-"
@@ -47,7 +47,7 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     return payload
 
 
-def _check_echo(expected: str, given: Any) -> None:
+def _check_token(expected: str, given: Any) -> None:
     """Check what came back; it may come in a place that is not known, so none is good too."""
     if given is None:
         return

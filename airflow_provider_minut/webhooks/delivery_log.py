@@ -12,69 +12,69 @@ from typing import Any, NamedTuple
 
 from airflow_provider_minut import conf
 from airflow_provider_minut.api.shared_state.base import SharedState
-from airflow_provider_minut.api.shared_state.encrypted import Vault
+from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.factory import open_shared_state
 from airflow_provider_minut.events import EventPayload
 from airflow_provider_minut.webhooks.registration import RegisteredWebhook
 
 log = logging.getLogger(__name__)
 
-KEPT = 20  # deliveries that were taken, and reasons why others were not; of each webhook
-PAUSE = 2.0  # seconds between two writes, however much is delivered
-LIFETIME = 2 * 86_400.0  # seconds
+MAX_ROWS = 20  # deliveries that were accepted, and reasons why others were not; of each webhook
+WRITE_INTERVAL_SECONDS = 2.0  # seconds between two writes, however much is delivered
+RETENTION_SECONDS = 2 * 86_400.0  # seconds
 
 
-class Taken(NamedTuple):
+class AcceptedDelivery(NamedTuple):
     """A delivery that was genuine."""
 
     at: float
     event_type: str
     home_id: str | None
-    what: str
+    outcome: str
 
 
-class Refused(NamedTuple):
-    """Deliveries that were not taken, all for the same reason.
+class RejectedDeliveries(NamedTuple):
+    """Deliveries that were not accepted, all for the same reason.
 
     Forgers can give a few reasons only, so they displace no other, however many they send.
     """
 
     at: float
     since: float
-    times: int
-    why: str
+    deliveries: int
+    reason: str
 
 
 @dataclass
-class Entry:
+class DeliveryLogEntry:
     """What is known of one webhook, the latest first.
 
-    :param taken: deliveries, one by one.
-    :param refused: reasons, with how often and when.
+    :param accepted: deliveries, one by one.
+    :param rejected: reasons, with how often and when.
     """
 
-    taken: list[Taken] = field(default_factory=list)
-    refused: list[Refused] = field(default_factory=list)
+    accepted: list[AcceptedDelivery] = field(default_factory=list)
+    rejected: list[RejectedDeliveries] = field(default_factory=list)
 
-    def add(self, other: Entry, oldest: float) -> None:
+    def add(self, other: DeliveryLogEntry, oldest: float) -> None:
         """Add another's deliveries.
 
         :param oldest: what was before that is forgotten.
         """
-        self.taken = _latest([*self.taken, *other.taken], oldest)
-        reasons: dict[str, Refused] = {}
-        for new in (*self.refused, *other.refused):
-            old = reasons.get(new.why, new._replace(times=0))
+        self.accepted = _latest([*self.accepted, *other.accepted], oldest)
+        reasons: dict[str, RejectedDeliveries] = {}
+        for new in (*self.rejected, *other.rejected):
+            old = reasons.get(new.reason, new._replace(deliveries=0))
             at, since = max(old.at, new.at), min(old.since, new.since)
-            reasons[new.why] = Refused(at, since, old.times + new.times, new.why)
-        self.refused = _latest(list(reasons.values()), oldest)
+            reasons[new.reason] = RejectedDeliveries(at, since, old.deliveries + new.deliveries, new.reason)
+        self.rejected = _latest(list(reasons.values()), oldest)
 
 
 def _configured() -> SharedState:
     return open_shared_state(conf.shared_state())
 
 
-class Journal:
+class DeliveryLog:
     """Notes in the shared state what became of deliveries. Noting costs nothing worth speaking of.
 
     It is written once in a while, for all that came meanwhile, encrypted with the webhook's secret; so it is
@@ -89,37 +89,37 @@ class Journal:
     ) -> None:
         self._state = state
         self._clock = clock
-        self._new: dict[RegisteredWebhook, Entry] = {}
+        self._new: dict[RegisteredWebhook, DeliveryLogEntry] = {}
         self._writer: asyncio.Task[None] | None = None
 
-    def taken(self, webhook: RegisteredWebhook, event: EventPayload, what: str) -> None:
+    def accepted(self, webhook: RegisteredWebhook, event: EventPayload, outcome: str) -> None:
         """Note a genuine delivery.
 
-        :param what: became of it.
+        :param outcome: what became of it.
         """
-        new = Taken(self._clock(), event["event_type"], event["home_id"], what)
-        self._note(webhook, Entry(taken=[new]))
+        new = AcceptedDelivery(self._clock(), event["event_type"], event["home_id"], outcome)
+        self._note(webhook, DeliveryLogEntry(accepted=[new]))
 
-    def refused(self, webhook: RegisteredWebhook, why: str) -> None:
-        """Note a delivery to a webhook that was not taken.
+    def rejected(self, webhook: RegisteredWebhook, reason: str) -> None:
+        """Note a delivery to a webhook that was not accepted.
 
-        :param why: one of few reasons; nothing of the body.
+        :param reason: one of few reasons; nothing of the body.
         """
         now = self._clock()
-        self._note(webhook, Entry(refused=[Refused(now, now, 1, why)]))
+        self._note(webhook, DeliveryLogEntry(rejected=[RejectedDeliveries(now, now, 1, reason)]))
 
-    def read(self, webhook: RegisteredWebhook) -> Entry:
+    def read(self, webhook: RegisteredWebhook) -> DeliveryLogEntry:
         """Return what was written of a webhook."""
         return _load(self._vault(webhook).read())
 
-    def _note(self, webhook: RegisteredWebhook, entry: Entry) -> None:
-        self._new.setdefault(webhook, Entry()).add(entry, self._clock() - LIFETIME)
+    def _note(self, webhook: RegisteredWebhook, entry: DeliveryLogEntry) -> None:
+        self._new.setdefault(webhook, DeliveryLogEntry()).add(entry, self._clock() - RETENTION_SECONDS)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
 
     async def _write(self) -> None:
         while self._new:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(WRITE_INTERVAL_SECONDS)
             new, self._new = self._new, {}
             for webhook, entry in new.items():
                 try:
@@ -127,23 +127,25 @@ class Journal:
                 except Exception:
                     log.warning("Deliveries cannot be noted for the page.", exc_info=True)
 
-    def _add(self, webhook: RegisteredWebhook, new: Entry) -> None:
+    def _add(self, webhook: RegisteredWebhook, new: DeliveryLogEntry) -> None:
         vault = self._vault(webhook)
         # Whether it was had or not: a lost note does less harm than a receiver that waits.
-        with vault.lock(timeout=PAUSE):
+        with vault.lock(timeout=WRITE_INTERVAL_SECONDS):
             entry = _load(vault.read())
-            entry.add(new, self._clock() - LIFETIME)
-            vault.write(json.dumps([entry.taken, entry.refused]).encode(), lifetime=LIFETIME)
+            entry.add(new, self._clock() - RETENTION_SECONDS)
+            vault.write(json.dumps([entry.accepted, entry.rejected]).encode(), lifetime=RETENTION_SECONDS)
 
-    def _vault(self, webhook: RegisteredWebhook) -> Vault:
-        return Vault(self._state(), "deliveries", webhook.hook_id, webhook.hook_secret)
+    def _vault(self, webhook: RegisteredWebhook) -> EncryptedEntry:
+        return EncryptedEntry(self._state(), "deliveries", webhook.hook_id, webhook.hook_secret)
 
 
 def _latest(rows: list[Any], oldest: float) -> list[Any]:
-    return sorted((row for row in rows if row.at >= oldest), key=lambda row: -row.at)[:KEPT]
+    return sorted((row for row in rows if row.at >= oldest), key=lambda row: -row.at)[:MAX_ROWS]
 
 
-def _load(stored: bytes | None) -> Entry:
-    """Return what :meth:`Journal._add` wrote. Only who has the secret can have written it."""
-    taken, refused = json.loads(stored) if stored else ((), ())
-    return Entry([Taken(*row) for row in taken], [Refused(*row) for row in refused])
+def _load(stored: bytes | None) -> DeliveryLogEntry:
+    """Return what :meth:`DeliveryLog._add` wrote. Only who has the secret can have written it."""
+    accepted, rejected = json.loads(stored) if stored else ((), ())
+    return DeliveryLogEntry(
+        [AcceptedDelivery(*row) for row in accepted], [RejectedDeliveries(*row) for row in rejected]
+    )

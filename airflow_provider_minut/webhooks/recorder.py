@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from airflow_provider_minut.events import (
-    CLOCK_DIFFERENCE,
+    MAX_CLOCK_SKEW,
     EventPayload,
     asset_payload,
     event_uris,
-    events_of,
+    events_in,
 )
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_AT_ONCE = 100
-ATTEMPTS = 4  # SQLite lets one write at a time, and databases resolve a deadlock at the cost of one
-PAUSE = 0.2  # seconds
-OLDEST = timedelta(days=7)
+MAX_BATCH_EVENTS = 100
+MAX_ATTEMPTS = 4  # SQLite lets one write at a time, and databases resolve a deadlock at the cost of one
+RETRY_PAUSE_SECONDS = 0.2  # seconds
+MAX_EVENT_AGE = timedelta(days=7)
 """Events that occurred before are not recorded, so that it is enough to know the ids of so many days."""
 
 
@@ -50,7 +50,7 @@ class EventRecorder:
 
     async def _write(self) -> None:
         while self._waiting:
-            batch, self._waiting = self._waiting[:MOST_AT_ONCE], self._waiting[MOST_AT_ONCE:]
+            batch, self._waiting = self._waiting[:MAX_BATCH_EVENTS], self._waiting[MAX_BATCH_EVENTS:]
             try:
                 new = await self._record([event for event, _ in batch])
             except Exception as error:
@@ -64,12 +64,12 @@ class EventRecorder:
                 new.discard(event["event_id"])  # the same event may have come twice at once
 
     async def _record(self, events: Sequence[EventPayload]) -> set[str]:
-        for attempt in range(1, ATTEMPTS):
+        for attempt in range(1, MAX_ATTEMPTS):
             try:
                 return await asyncio.to_thread(self._log.record, events)
             except Exception:
                 log.debug("Attempt %d to record %d events failed.", attempt, len(events), exc_info=True)
-                await asyncio.sleep(PAUSE * attempt)
+                await asyncio.sleep(RETRY_PAUSE_SECONDS * attempt)
         return await asyncio.to_thread(self._log.record, events)
 
 
@@ -77,7 +77,7 @@ class EventLog:
     """The asset events of Minut's events in this Airflow's database."""
 
     def __init__(self) -> None:
-        self._known: dict[int, _Known] = defaultdict(_Known)
+        self._known: dict[int, _KnownEventIds] = defaultdict(_KnownEventIds)
 
     def record(self, events: Collection[EventPayload]) -> set[str]:
         """Add events to their assets, unless they are there: one asset event for those that came together.
@@ -121,7 +121,7 @@ class EventLog:
         return added
 
 
-class _Known:
+class _KnownEventIds:
     """Ids of the events that one asset has, as far as they were read."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class _Known:
         from airflow.models.asset import AssetEvent
         from sqlalchemy import select
 
-        oldest = datetime.now(UTC) - OLDEST - CLOCK_DIFFERENCE
+        oldest = datetime.now(UTC) - MAX_EVENT_AGE - MAX_CLOCK_SKEW
         rows = session.execute(
             select(AssetEvent.id, AssetEvent.timestamp, AssetEvent.extra)
             .where(
@@ -148,7 +148,7 @@ class _Known:
         )
         for row in rows:
             self._last_id = row.id
-            for event in events_of(row.extra):
+            for event in events_in(row.extra):
                 self._ids.setdefault(event["event_id"], row.timestamp)
         while self._ids and next(iter(self._ids.values())) < oldest:
             del self._ids[next(iter(self._ids))]

@@ -36,7 +36,7 @@ class RegisteredWebhook:
     :param url: where deliveries go.
     :param events: names of user events, or ``("*",)``.
     :param hook_secret: key of the signature; Minut shows it once, when the webhook is created.
-    :param echoed: the ``token`` that Minut sends back with each delivery; ``None`` if there is none.
+    :param token: the ``token`` that Minut sends back with each delivery; ``None`` if there is none.
     :param header: which header has the signature.
     :param algorithm: ``sha256`` or ``sha1``, of the HMAC over the raw body.
     :param encoding: ``hex`` (lower case) or ``base64``.
@@ -47,7 +47,7 @@ class RegisteredWebhook:
     url: str
     events: tuple[str, ...]
     hook_secret: str = field(repr=False)
-    echoed: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
     header: str = "X-Minut-Signature"
     algorithm: str = "sha256"
     encoding: str = "hex"
@@ -58,7 +58,7 @@ class RegisteredWebhook:
             _check(_is_text(value) and value, name, "a text that is not empty")
         events = self.events
         _check(isinstance(events, tuple) and all(isinstance(e, str) for e in events), "events", "names")
-        _check(self.echoed is None or _is_text(self.echoed), "echoed", "a text")
+        _check(self.token is None or _is_text(self.token), "token", "a text")
         _check(isinstance(self.header, str) and _HEADER.fullmatch(self.header), "header", "a header's name")
         _check(self.algorithm in list(ALGORITHMS), "algorithm", " or ".join(ALGORITHMS))
         _check(self.encoding in list(ENCODINGS), "encoding", " or ".join(ENCODINGS))
@@ -96,7 +96,7 @@ class RegisteredWebhook:
         """Return whether this is the body's signature, in a time that tells nothing of it."""
         return hmac.compare_digest(self.sign(body).encode(), (signature or "").encode(errors="replace"))
 
-    def deliver(self, event: Mapping[str, Any], url: str, timeout: float = 30) -> int:
+    def send(self, event: Mapping[str, Any], url: str, timeout: float = 30) -> int:
         """Send an event to a receiver as Minut would; return the HTTP status.
 
         :param url: of the receiver; it may be another way to it than Minut's.
@@ -105,7 +105,7 @@ class RegisteredWebhook:
         """
         import requests
 
-        body = json.dumps({"hook_id": self.hook_id, "event": dict(event), "token": self.echoed}).encode()
+        body = json.dumps({"hook_id": self.hook_id, "event": dict(event), "token": self.token}).encode()
         headers = {"Content-Type": "application/json", self.header: self.sign(body)}
         # Not to be led to another host: the body has what Minut echoes, and its signature.
         reply = requests.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)

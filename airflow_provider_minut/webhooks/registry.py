@@ -11,8 +11,8 @@ from airflow_provider_minut.webhooks.registration import VARIABLE_PREFIX, Regist
 
 log = logging.getLogger(__name__)
 
-KEPT = 5.0  # seconds
-LEAST = 1.0  # seconds between two looks, however many unknown names are asked for
+CACHE_SECONDS = 5.0  # seconds
+MIN_READ_INTERVAL_SECONDS = 1.0  # seconds between two looks, however many unknown names are asked for
 
 
 class WebhookRegistry:
@@ -40,7 +40,7 @@ class WebhookRegistry:
         :raises Exception: the database could not be asked.
         """
         async with self._lock:
-            await self._look(KEPT if name in self._webhooks else LEAST)
+            await self._refresh(CACHE_SECONDS if name in self._webhooks else MIN_READ_INTERVAL_SECONDS)
         return self._webhooks.get(name), bool(self._webhooks)
 
     async def all(self) -> Mapping[str, RegisteredWebhook]:
@@ -49,10 +49,10 @@ class WebhookRegistry:
         :raises Exception: the database could not be asked.
         """
         async with self._lock:
-            await self._look(KEPT)
+            await self._refresh(CACHE_SECONDS)
         return self._webhooks
 
-    async def _look(self, kept: float) -> None:
+    async def _refresh(self, kept: float) -> None:
         now = self._clock()
         if self._read_at is None or now - self._read_at >= kept:
             self._use(await asyncio.to_thread(self._read))

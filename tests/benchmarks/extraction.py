@@ -25,7 +25,7 @@ from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.extraction.datasets import DATASETS, Selection
-from airflow_provider_minut.extraction.extractor import Extraction
+from airflow_provider_minut.extraction.extractor import Extractor
 from airflow_provider_minut.extraction.formats import COMPRESSION_LEVEL, FORMATS
 from airflow_provider_minut.transfers.minut_to_object_storage import _replaced
 from tests.benchmarks.processes import api, show
@@ -47,7 +47,7 @@ def extract(base_url, client_id, client_secret, days, path, settings=NO_LIMIT) -
     )
     selection = Selection(dataset="events", start_at=END - timedelta(days=days), end_at=END, home_ids=[HOME])
     with client, _replaced(ObjectStoragePath(path)) as file:
-        extraction = Extraction(client, selection)
+        extraction = Extractor(client, selection)
         FORMATS["jsonl.gz"](DATASETS["events"], extraction.rows(), file)
     return extraction.row_count, extraction.request_count
 
@@ -59,7 +59,11 @@ def measured(pipe, *args) -> None:
 
 def memory(folder) -> None:
     found = []
-    with api(rate_limit=False, homes=1, devices=1, spells_per_day=PER_DAY / 2, late_share=0) as (url, who, _):
+    with api(rate_limit=False, homes=1, devices=1, noisy_periods_per_day=PER_DAY / 2, late_share=0) as (
+        url,
+        who,
+        _,
+    ):
         for days in (10_000 // PER_DAY, 1_000_000 // PER_DAY):
             ours, theirs = spawn.Pipe()
             arguments = (theirs, url, who.client_id, who.client_secret, days, str(folder / "events.gz"))
@@ -94,7 +98,11 @@ def bare_loop(base_url, token, days, path) -> int:
 
 def speed(folder, rounds=5, days=10) -> None:
     ours, bare = [], []
-    with api(rate_limit=False, homes=1, devices=1, spells_per_day=PER_DAY / 2, late_share=0) as (url, who, _):
+    with api(rate_limit=False, homes=1, devices=1, noisy_periods_per_day=PER_DAY / 2, late_share=0) as (
+        url,
+        who,
+        _,
+    ):
         client = MinutClient(who, ClientSettings(base_url=url, **NO_LIMIT))
         token = client.get_access_token()
         for _ in range(rounds):
@@ -113,7 +121,7 @@ def speed(folder, rounds=5, days=10) -> None:
 
 
 def budget(folder, seconds=180) -> None:
-    with api(homes=1, devices=1, spells_per_day=PER_DAY / 2, late_share=0) as (url, who, stats):
+    with api(homes=1, devices=1, noisy_periods_per_day=PER_DAY / 2, late_share=0) as (url, who, stats):
         arguments = (url, who.client_id, who.client_secret, 365, str(folder / "year.gz"), {})
         process = spawn.Process(target=extract, args=arguments)
         process.start()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import requests
 
-from airflow_provider_minut.api import rate_limiter as budget
+from airflow_provider_minut.api import rate_limiter
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.settings import ClientSettings
@@ -36,7 +36,7 @@ TOKEN = b'{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}'
 
 # The budget counts as many slots as at Minut's own limits, but no window is ever full.
 NO_LIMIT = {"requests_per_second": 120, "requests_per_minute": 120}
-budget.SECOND, budget.MINUTE = 0.0, 0.0
+rate_limiter.SECOND_WINDOW_SECONDS, rate_limiter.MINUTE_WINDOW_SECONDS = 0.0, 0.0
 
 
 class Answer(asyncio.Protocol):

@@ -22,7 +22,7 @@ from pathlib import Path
 import psutil
 from redis import Redis
 
-from airflow_provider_minut.events import events_of
+from airflow_provider_minut.events import events_in
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.benchmarks.footprint import Footprints
@@ -175,7 +175,7 @@ class Soak:
     def recorded(self, kind):
         uri = f"minut://events/{WATCHED if kind == 'watched' else DELIVERED}"
         query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri = %s"
-        return Counter(event["event_id"] for (extra,) in self.ask(query, uri) for event in events_of(extra))
+        return Counter(event["event_id"] for (extra,) in self.ask(query, uri) for event in events_in(extra))
 
     def drain(self):
         """Wait until everything that happened is recorded and told."""
@@ -338,7 +338,7 @@ def main(minutes):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("Ended from outside"))  # and ends what it started
     with tempfile.TemporaryDirectory(prefix="soak-") as name:
         folder = Path(name)
-        config = SandboxConfig(homes=HOMES, devices=HOMES, spells_per_day=0, fault_rate=0.05)
+        config = SandboxConfig(homes=HOMES, devices=HOMES, noisy_periods_per_day=0, fault_rate=0.05)
         redis, postgres = RedisServer(folder), PostgresServer()
         try:
             with Sandbox(config) as minut:

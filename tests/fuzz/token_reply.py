@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_minut.api.auth.token import MAX_LIFETIME, token_from_reply
-from airflow_provider_minut.api.http.response import Reply, error_from_reply, parse_json
+from airflow_provider_minut.api.auth.token import MAX_LIFETIME_SECONDS, token_from_response
+from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json
 from airflow_provider_minut.exceptions import MinutError
 
 SEEDS = (
@@ -16,13 +16,13 @@ SEEDS = (
 
 def one_input(data: bytes) -> None:
     """Fail unless it is a token that can be sent, or one of our errors."""
-    reply = Reply(200, {"Content-Type": "application/json"}, data)
-    assert str(error_from_reply("POST /oauth/token", Reply(400, reply.headers, data))).isprintable()
+    reply = Response(200, {"Content-Type": "application/json"}, data)
+    assert str(error_from_response("POST /oauth/token", Response(400, reply.headers, data))).isprintable()
     try:
-        token = token_from_reply(parse_json("POST /oauth/token", reply), (0.0, 0.0))
+        token = token_from_response(parse_json("POST /oauth/token", reply), (0.0, 0.0))
     except MinutError as error:
         assert str(error).isprintable()
     else:
         assert token.value.isascii()
         assert token.value.isprintable()
-        assert 0 < token.lifetime <= MAX_LIFETIME
+        assert 0 < token.lifetime <= MAX_LIFETIME_SECONDS

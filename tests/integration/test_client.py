@@ -19,7 +19,9 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture(scope="module", params=[False, True], ids=["whole", "sparse"])
 def sandbox(request):
-    config = SandboxConfig(homes=2, devices=3, rate_limit=False, sparse=request.param, spells_per_day=4)
+    config = SandboxConfig(
+        homes=2, devices=3, rate_limit=False, sparse=request.param, noisy_periods_per_day=4
+    )
     with Sandbox(config) as running:
         yield running
 

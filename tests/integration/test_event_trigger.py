@@ -28,9 +28,9 @@ NOISE = "disturbance_first_notice"
 def sandbox(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
     monkeypatch.setenv("AIRFLOW__MINUT__EVENT_POLL_INTERVAL", "1")
-    monkeypatch.setattr(event_poll, "SOON", 0.05)
+    monkeypatch.setattr(event_poll, "MIN_POLL_SECONDS", 0.05)
     monkeypatch.setattr(conf, "event_poll_interval", lambda: 0.1)
-    with Sandbox(SandboxConfig(homes=2, devices=2, rate_limit=False, spells_per_day=2)) as running:
+    with Sandbox(SandboxConfig(homes=2, devices=2, rate_limit=False, noisy_periods_per_day=2)) as running:
         extra = {"requests_per_second": 10**6, "requests_per_minute": 10**6, "max_attempts": 1}
         connection = json.dumps({**json.loads(running.connection_json), "extra": extra})
         monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", connection)
@@ -128,7 +128,7 @@ def test_poll_reads_old_events_again_only_now_and_then(sandbox):
         requests = sandbox.stats()["requests"]["GET /events"] - before
         sandbox.add_event(HOMES[0], now - timedelta(hours=3))
         await polled(sandbox, 3)
-        event_poll.EventPoll.of("minut_default")._late_due = 0.0
+        event_poll.EventPoller.of("minut_default")._late_due = 0.0
         return requests, seconds, await waiting
 
     requests, seconds, found = asyncio.run(scenario())
@@ -155,7 +155,7 @@ def test_poll_survives_errors_and_says_how_many(sandbox, caplog):
 def test_refused_credentials_are_an_error_and_asked_for_again_from_the_connection(
     sandbox, monkeypatch, caplog
 ):
-    monkeypatch.setattr(event_poll, "HOPELESS_INTERVAL", 0.3)
+    monkeypatch.setattr(event_poll, "PERMANENT_ERROR_RETRY_SECONDS", 0.3)
 
     async def scenario():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))

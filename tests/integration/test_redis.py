@@ -19,7 +19,7 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state import redis as redis_state
 from airflow_provider_minut.api.shared_state.factory import open_shared_state
 from airflow_provider_minut.api.shared_state.memory import MemoryState
-from airflow_provider_minut.api.shared_state.redis import LEASE, RedisState
+from airflow_provider_minut.api.shared_state.redis import LOCK_LEASE_SECONDS, RedisState
 from airflow_provider_minut.api.shared_state.reservations import Rate
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRateLimitError
 from airflow_provider_minut.sandbox.sandbox import Sandbox
@@ -68,7 +68,7 @@ def test_processes_share_one_token_and_nothing_readable(sandbox, redis_server):
 
 
 def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
-    """Slots are granted ahead of time, so nobody has to wait to see what is granted."""
+    """Reservations are granted ahead of time, so nobody has to wait to see what is granted."""
     chance = random.Random(1)
     for _ in range(5):
         redis_server.admin.flushall()
@@ -79,7 +79,7 @@ def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
 
         def take(within, state=state, rates=rates, earliest=earliest, latest=latest):
             before = time.time()
-            wait = state.take_slot("log", rates, now=0, within=within)
+            wait = state.reserve("log", rates, now=0, within=within)
             if wait <= within:
                 earliest.append(before + wait)
                 latest.append(time.time() + wait)
@@ -94,38 +94,38 @@ def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
 
 
 def test_slot_too_late_is_not_taken(state):
-    assert state.take_slot("log", [Rate(1, 60)], now=0, within=1) == 0
-    assert state.take_slot("log", [Rate(1, 60)], now=0, within=1) == pytest.approx(60, abs=0.5)
-    assert len(state.slots("log", now=0).ahead) == 1
+    assert state.reserve("log", [Rate(1, 60)], now=0, within=1) == 0
+    assert state.reserve("log", [Rate(1, 60)], now=0, within=1) == pytest.approx(60, abs=0.5)
+    assert len(state.reservations("log", now=0).ahead) == 1
 
 
 def test_pause_holds_up_every_worker_and_is_never_shortened(redis_server, state):
     state.pause("log", 20, now=0)
     state.pause("log", 5, now=0)
     other = RedisState(redis_server.url, fallback=MemoryState())
-    assert other.take_slot("log", RATES, now=0, within=100) == pytest.approx(20, abs=0.5)
-    assert other.slots("log", now=0).paused == pytest.approx(20, abs=0.5)
+    assert other.reserve("log", RATES, now=0, within=100) == pytest.approx(20, abs=0.5)
+    assert other.reservations("log", now=0).paused == pytest.approx(20, abs=0.5)
 
 
 def test_clocks_of_the_workers_do_not_matter(state):
     for now in (0, 4e9, 1e9):
-        assert state.take_slot("log", [Rate(3, 60)], now=now, within=1) == 0
-    assert state.take_slot("log", [Rate(3, 60)], now=9e9, within=1) > 59
+        assert state.reserve("log", [Rate(3, 60)], now=now, within=1) == 0
+    assert state.reserve("log", [Rate(3, 60)], now=9e9, within=1) > 59
 
 
 def test_forgotten_script_is_loaded_again(redis_server, state):
-    state.take_slot("log", RATES, now=0, within=1)
+    state.reserve("log", RATES, now=0, within=1)
     redis_server.admin.script_flush()
-    state.take_slot("log", RATES, now=0, within=1)
-    assert len(state.slots("log", now=0).ahead) == 2
+    state.reserve("log", RATES, now=0, within=1)
+    assert len(state.reservations("log", now=0).ahead) == 2
 
 
 def test_damaged_and_future_logs_start_anew(redis_server, state):
     for damage in (b"x", str((time.time() + 86_400) * 1e6)):
         redis_server.admin.delete("minut:{log}:slots")
         redis_server.admin.rpush("minut:{log}:slots", damage)
-        assert state.take_slot("log", RATES, now=0, within=1) == 0
-        assert len(state.slots("log", now=0).ahead) == 1
+        assert state.reserve("log", RATES, now=0, within=1) == 0
+        assert len(state.reservations("log", now=0).ahead) == 1
 
 
 def test_hour_is_counted_by_the_minute_and_forgotten(redis_server, state):
@@ -133,16 +133,16 @@ def test_hour_is_counted_by_the_minute_and_forgotten(redis_server, state):
     counts = "minut:{log}:counts"
     redis_server.admin.hset(counts, mapping={this - 61: 5, this - 58: 3, this + 30: 2})
     for _ in range(4):
-        assert state.take_slot("log", RATES, now=0, within=1) == 0
-    assert state.slots("log", now=0).last_hour == 7
+        assert state.reserve("log", RATES, now=0, within=1) == 0
+    assert state.reservations("log", now=0).last_hour == 7
     assert str(this - 61).encode() not in redis_server.admin.hkeys(counts)
     assert 3_500_000 < redis_server.admin.pttl(counts) <= 3_601_000
-    state.take_slot("log", RATES, now=0, within=-1)
-    assert state.slots("log", now=0).last_hour == 7
+    state.reserve("log", RATES, now=0, within=-1)
+    assert state.reservations("log", now=0).last_hour == 7
 
 
 def test_lock_excludes_threads_and_is_kept_beyond_its_lease(redis_server, state, monkeypatch):
-    monkeypatch.setattr(redis_state, "LEASE", 0.4)
+    monkeypatch.setattr(redis_state, "LOCK_LEASE_SECONDS", 0.4)
     other = RedisState(redis_server.url, fallback=MemoryState())
     with state.lock("name", timeout=1) as mine, other.lock("name", timeout=1) as theirs:
         assert (mine, theirs) == (True, False)
@@ -164,9 +164,9 @@ def test_lock_of_a_killed_process_is_free_after_its_lease(redis_server, state):
     assert held.wait(10)
     os.kill(process.pid, signal.SIGKILL)
     started = time.monotonic()
-    with state.lock("name", timeout=LEASE + 1) as mine:
+    with state.lock("name", timeout=LOCK_LEASE_SECONDS + 1) as mine:
         assert mine
-    assert time.monotonic() - started <= LEASE + 0.5
+    assert time.monotonic() - started <= LOCK_LEASE_SECONDS + 0.5
 
 
 @pytest.mark.parametrize("fault", ["stop", "freeze", "fill", "ask_password"])
@@ -185,14 +185,14 @@ def test_run_goes_on_without_redis_with_one_warning(sandbox, redis_server, caplo
             client.get_current_user()
             time.sleep(0.2)
         elapsed = time.monotonic() - started
-    assert elapsed < 2.5 + 2 * redis_state.REDIS_TIMEOUT + 0.5
+    assert elapsed < 2.5 + 2 * redis_state.REDIS_TIMEOUT_SECONDS + 0.5
     warnings = [record.getMessage() for record in caplog.records if "Redis" in record.getMessage()]
     assert len(warnings) == 1
     assert f"127.0.0.1:{redis_server.port}" in warnings[0]
 
 
 def test_redis_that_is_back_is_used_again(redis_server, state, monkeypatch):
-    monkeypatch.setattr(redis_state, "PAUSE_AFTER_FAILURE", 0.1)
+    monkeypatch.setattr(redis_state, "RETRY_AFTER_FAILURE_SECONDS", 0.1)
     redis_server.stop()
     state.write("name", b"alone", lifetime=60)
     assert state.read("name") == b"alone"

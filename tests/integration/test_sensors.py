@@ -18,8 +18,8 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_minut.exceptions import MinutError
-from airflow_provider_minut.polling.async_client import SharedClient
-from airflow_provider_minut.polling.conditions import Look
+from airflow_provider_minut.polling.async_client import AsyncClient
+from airflow_provider_minut.polling.conditions import PollResult
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor, MinutHomeEventSensor
@@ -38,7 +38,7 @@ MODES = ["poke", "reschedule", "deferrable"]
 @pytest.fixture
 def sandbox(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
-    with Sandbox(SandboxConfig(rate_limit=False, spells_per_day=0, late_share=0)) as running:
+    with Sandbox(SandboxConfig(rate_limit=False, noisy_periods_per_day=0, late_share=0)) as running:
         extra = {"requests_per_second": 10**6, "requests_per_minute": 10**6, "max_attempts": 1}
         connection = json.dumps({**json.loads(running.connection_json), "extra": extra})
         monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", connection)
@@ -241,7 +241,7 @@ def test_device_is_not_asked_before_it_checks_in(sandbox, monkeypatch, mode):
 
 def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monkeypatch):
     opened, at_once, most = [], [], []
-    ask = SharedClient.ask
+    ask = AsyncClient.call
 
     async def counted(self, question):
         opened.append(self)
@@ -252,7 +252,7 @@ def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monk
         finally:
             at_once.pop()
 
-    monkeypatch.setattr(SharedClient, "ask", counted)
+    monkeypatch.setattr(AsyncClient, "call", counted)
     now = datetime.now(UTC)
     kwargs = {
         "condition": "home_event",
@@ -276,7 +276,7 @@ def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monk
 
 
 def test_trigger_that_gets_no_answer_keeps_its_deadline(sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.triggers.minut.OVERTIME", 0.1)
+    monkeypatch.setattr("airflow_provider_minut.triggers.minut.LAST_POLL_GRACE_SECONDS", 0.1)
 
     async def scenario():
         now = datetime.now(UTC)
@@ -289,7 +289,7 @@ def test_trigger_that_gets_no_answer_keeps_its_deadline(sandbox, monkeypatch):
             silent_fail=False,
             minut_conn_id="minut_default",
         )
-        async with SharedClient.of("minut_default").turn:  # somebody else's request takes forever
+        async with AsyncClient.of("minut_default").request_lock:  # somebody else's request takes forever
             return await fired(trigger)
 
     event = asyncio.run(scenario())
@@ -313,6 +313,6 @@ MINUTE = timedelta(minutes=1)
     ],
 )
 def test_next_look(not_before, deadline, expected):
-    look = Look(note="", not_before=None if not_before is None else NOON + not_before * MINUTE)
-    found = look.next_at(NOON, MINUTE, NOON + deadline * MINUTE)
+    polled = PollResult(note="", not_before=None if not_before is None else NOON + not_before * MINUTE)
+    found = polled.next_at(NOON, MINUTE, NOON + deadline * MINUTE)
     assert found == (None if expected is None else NOON + expected * MINUTE)

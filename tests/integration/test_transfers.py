@@ -134,8 +134,8 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
     serve, tmp_path, databases, monkeypatch
 ):
     """50 homes, 30 days, 5 % faults, and an event uploaded late every 20 ms."""
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.FIRST_BACKOFF", 0.001)
-    sandbox = serve(homes=50, devices=50, spells_per_day=6, fault_rate=0.05)
+    monkeypatch.setattr("airflow_provider_minut.api.http.retry.FIRST_BACKOFF_SECONDS", 0.001)
+    sandbox = serve(homes=50, devices=50, noisy_periods_per_day=6, fault_rate=0.05)
     before = truth(sandbox, 50)
     assert len(before) > 15_000
     arrived, done, chance = [], threading.Event(), random.Random(1)
@@ -174,7 +174,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
 def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_nothing(
     serve, databases, dataset
 ):
-    serve(homes=3, spells_per_day=3, silent_share=1)  # or one of them might check in meanwhile
+    serve(homes=3, noisy_periods_per_day=3, silent_share=1)  # or one of them might check in meanwhile
     order = {
         "homes": "home_id",
         "devices": "device_id",
@@ -238,7 +238,7 @@ def test_failed_run_leaves_table_and_file_as_they_were(serve, databases, tmp_pat
 
 
 def test_database_that_fails_midway_is_rolled_back(serve, databases, monkeypatch):
-    serve(spells_per_day=60)
+    serve(noisy_periods_per_day=60)
     to_sql("server", "events", start_at=NOW - timedelta(days=1)).execute({})
     table = databases("server", "minut_events", "event_id")
     from airflow_provider_minut.transfers import minut_to_sql
@@ -269,7 +269,7 @@ to_sql("embedded", "events", start_at=start, end_at=end).execute({})
 @pytest.mark.timeout(600)
 def test_killed_at_any_moment_and_repeated_gives_the_same(serve, tmp_path, databases):
     """SIGKILL at 20 random moments; what is there at any time is an old whole or a new whole."""
-    sandbox = serve(homes=50, devices=50, spells_per_day=2)
+    sandbox = serve(homes=50, devices=50, noisy_periods_per_day=2)
     path = tmp_path / "events.jsonl.gz"
     command = [sys.executable, "-c", RUN, str(path), (NOW - timedelta(days=30)).isoformat(), NOW.isoformat()]
 
@@ -338,7 +338,7 @@ def test_result_says_what_was_done_and_holds_no_rows(serve, tmp_path):
 
 
 def test_data_interval_of_the_run_is_the_default(serve, tmp_path):
-    serve(spells_per_day=20)
+    serve(noisy_periods_per_day=20)
     context = {"data_interval_start": NOW - timedelta(days=3), "data_interval_end": NOW - timedelta(days=2)}
     operator = MinutToObjectStorageOperator(task_id="t", dataset="events", path=str(tmp_path / "x.gz"))
     operator.execute(context)

@@ -22,7 +22,7 @@ def test_harness_takes_its_seeds_and_notices_another_error(name, monkeypatch):
     def fail(*_args, **_kwargs):
         raise KeyError
 
-    parsers = {"token_from_reply", "retry_after", "read_delivery", "from_text"}
+    parsers = {"token_from_response", "retry_after", "read_delivery", "from_text"}
     for parser in parsers & set(vars(harness)):
         monkeypatch.setattr(harness, parser, fail)
     with pytest.raises(KeyError):

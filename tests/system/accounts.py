@@ -34,7 +34,7 @@ def accounts(detector, httpserver):
     with ExitStack() as stack:
 
         def sandbox(name, **config):
-            running = stack.enter_context(Sandbox(SandboxConfig(spells_per_day=0, **config)))
+            running = stack.enter_context(Sandbox(SandboxConfig(noisy_periods_per_day=0, **config)))
             tell_tokens(running, lambda token: detector.add(f"token of {name}", token))
             return running, json.loads(running.connection_json)
 
@@ -92,8 +92,8 @@ class _Repeating:
         if request.path.endswith("/users/me"):
             return Response(f"<title>{sent}</title>", content_type="text/html")
         if body := request.get_data(as_text=True):
-            if echoed := json.loads(body).get("token"):
-                self._detector.add("webhook token of minut_server_repeats", echoed)
+            if token := json.loads(body).get("token"):
+                self._detector.add("webhook token of minut_server_repeats", token)
             said = f"{body} {sent}"
         else:
             said = f"{'x' * 265} {sent}"  # the message is cut in the middle of the token

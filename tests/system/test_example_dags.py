@@ -28,7 +28,7 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 @pytest.fixture
 def fleet():
-    with Sandbox(SandboxConfig(rate_limit=False, spells_per_day=4)) as running:
+    with Sandbox(SandboxConfig(rate_limit=False, noisy_periods_per_day=4)) as running:
         yield running
 
 

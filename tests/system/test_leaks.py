@@ -145,9 +145,9 @@ def leaky(deploy, httpserver, detector, shared, tmp_path, tmp_path_factory):
         for conn_id in FAILURES:
             for kind in ("old", "kept"):
                 name = f"{conn_id}_{kind}"
-                webhook = registered(url=f"{receiver}/{name}", echoed=secrets.token_urlsafe(24))
+                webhook = registered(url=f"{receiver}/{name}", token=secrets.token_urlsafe(24))
                 detector.add(f"secret of webhook {name}", webhook.hook_secret)
-                detector.add(f"token of webhook {name}", webhook.echoed)
+                detector.add(f"token of webhook {name}", webhook.token)
                 variables[variable_name(name)] = webhook.to_json()
         (folder / "variables.json").write_text(json.dumps(variables))
         fields = connections["minut_good"]
@@ -261,19 +261,19 @@ def deliver(airflow, good, detector):
         url=hook["url"],
         events=("*",),
         hook_secret=hook["hook_secret"],
-        echoed=hook["token"],
+        token=hook["token"],
     )
     good.emit(NOISE, HOME, copies=2)
     good.emit(WATCHED, HOME, signed=False)
     contents = [
-        {"hook_id": webhook.hook_id, "event": an_event(), "token": webhook.echoed},
-        {**an_event(), "token": webhook.echoed},
-        {"event": an_event(), "token": webhook.echoed[::-1]},
-        {"token": webhook.echoed},
-        {"event": webhook.echoed, "token": webhook.echoed},
-        {"event": an_event(created_at=webhook.hook_secret), "token": webhook.echoed},
-        {"event": an_event(id=webhook.hook_secret + "/"), "token": webhook.echoed},
-        {"event": an_event(type=webhook.echoed + "/"), "token": webhook.echoed},
+        {"hook_id": webhook.hook_id, "event": an_event(), "token": webhook.token},
+        {**an_event(), "token": webhook.token},
+        {"event": an_event(), "token": webhook.token[::-1]},
+        {"token": webhook.token},
+        {"event": webhook.token, "token": webhook.token},
+        {"event": an_event(created_at=webhook.hook_secret), "token": webhook.token},
+        {"event": an_event(id=webhook.hook_secret + "/"), "token": webhook.token},
+        {"event": an_event(type=webhook.token + "/"), "token": webhook.token},
     ]
     sent = [signed(webhook, json.dumps(content).encode(), path) for content in contents]
     sent += bad_deliveries(webhook, 22, path)

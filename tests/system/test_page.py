@@ -57,7 +57,7 @@ def shown(request, deploy, tmp_path):
     """An Airflow with two API server workers, users of all roles, connections, and a webhook that got deliveries."""
     passwords = tmp_path / "passwords.json"
     passwords.write_text(json.dumps({role: f"password of {role}" for role in ROLES}))
-    with Sandbox(SandboxConfig(homes=5, devices=30, silent_share=0.1, spells_per_day=0)) as minut:
+    with Sandbox(SandboxConfig(homes=5, devices=30, silent_share=0.1, noisy_periods_per_day=0)) as minut:
         minut._state.world.change_device(29, {"description": NASTY})
         wrong = {**json.loads(minut.connection_json), "login": "somebody", "password": "wrong" * 5}
         shared = {}
@@ -136,7 +136,7 @@ def check_data(shown):
         return (
             good["read_at"]
             and refused["problem"]
-            and len(webhook["taken"]) == len(webhook["refused"]) == 2
+            and len(webhook["accepted"]) == len(webhook["rejected"]) == 2
             and told
         )
 
@@ -145,12 +145,12 @@ def check_data(shown):
     assert (good["credentials"], good["problem"], good["token"]) == ("accepted", "", "fresh")
     assert good["counts"]["devices"] == 30
     assert good["counts"]["offline"] == 3
-    assert refused["credentials"] == "refused"
-    assert [row["what"] for row in told["webhooks"][0]["taken"]] == [
+    assert refused["credentials"] == "rejected"
+    assert [row["outcome"] for row in told["webhooks"][0]["accepted"]] == [
         "left out: recorded before, or no DAG waits for it",
         "recorded",
     ]
-    assert {row["why"]: row["times"] for row in told["webhooks"][0]["refused"]} == {
+    assert {row["reason"]: row["deliveries"] for row in told["webhooks"][0]["rejected"]} == {
         "wrong signature": 5,
         "no event: id: must be a text that is not empty, not int": 1,
     }
@@ -161,13 +161,13 @@ def check_data(shown):
 
 
 @pytest.fixture
-def page_of(shown):
+def parse_page(shown):
     """Open the page as a person does, in Airflow's UI; gives the browser's page, and what is in the frame."""
 
-    def page_of(role, *, theme="", **options):
+    def parse_page(role, *, theme="", **options):
         return Opened(shown, role, theme, options)
 
-    return page_of
+    return parse_page
 
 
 class Opened:
@@ -269,7 +269,7 @@ def check_focus_survives_a_refresh(opened):
     ]
 
 
-def check_looks(page_of, folder, version):
+def check_looks(parse_page, folder, version):
     for name, theme, width, height in (
         ("page", "light", 1280, 1250),
         ("page-dark", "dark", 1280, 1000),
@@ -277,7 +277,7 @@ def check_looks(page_of, folder, version):
         ("page-narrow-dark", "dark", 420, 1000),
     ):
         # The system prefers the other one: Airflow's own choice counts.
-        with page_of("op", theme=theme, width=width, height=height, dark=theme == "light") as opened:
+        with parse_page("op", theme=theme, width=width, height=height, dark=theme == "light") as opened:
             assert opened.frame.evaluate("document.documentElement.dataset.theme") == theme
             assert opened.frame.evaluate(LOW_CONTRAST) == []
             sideways = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -294,13 +294,13 @@ def check_looks(page_of, folder, version):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("complete_venv", ["newest", "oldest"], indirect=True)
-def test_page_in_the_ui(shown, page_of, tmp_path, request):
+def test_page_in_the_ui(shown, parse_page, tmp_path, request):
     check_rights(shown)
     deliver(shown)
     check_data(shown)
-    with page_of("viewer") as opened:
+    with parse_page("viewer") as opened:
         assert "There is no registered webhook that you may see." in opened.view.locator("main").inner_text()
-    with page_of("op") as opened:
+    with parse_page("op") as opened:
         check_what_is_read_aloud(opened)
         check_keyboard(opened)
         check_focus_survives_a_refresh(opened)
@@ -313,7 +313,7 @@ def test_page_in_the_ui(shown, page_of, tmp_path, request):
         opened.view.get_by_role("button", name="Pause").click()
         opened.view.get_by_text("Log in again").wait_for(timeout=10_000)
         assert opened.view.get_by_role("table").count() == 0
-    check_looks(page_of, tmp_path, request.node.callspec.params["complete_venv"])
+    check_looks(parse_page, tmp_path, request.node.callspec.params["complete_venv"])
     log = shown.running.log("api-servers")
     assert "Traceback" not in log
     assert shown.webhook.hook_secret not in log
@@ -322,12 +322,12 @@ def test_page_in_the_ui(shown, page_of, tmp_path, request):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("shown", ["file"], indirect=True)
-def test_two_open_pages_and_two_workers_ask_minut_once_in_a_while(shown, page_of, capsys):
+def test_two_open_pages_and_two_workers_ask_minut_once_in_a_while(shown, parse_page, capsys):
     """In full, the hour is simulated in tests/unit/status_page/test_account.py."""
     import psutil
 
     children = psutil.Process(shown.running.process_id("api-servers")).children(recursive=True)
-    with page_of("op") as opened:
+    with parse_page("op") as opened:
         other = opened.page.context.new_page()
         other.on("request", lambda request: opened.asked.append(request.url))
         other.goto(f"{shown.url}/plugin/minut")

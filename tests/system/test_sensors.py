@@ -59,7 +59,7 @@ with create_session() as session:
 @pytest.mark.timeout(900)
 def test_thousand_deferred_sensors(deploy, asked, capsys):
     now = datetime.now(UTC)
-    with Sandbox(SandboxConfig(homes=SENSORS, devices=SENSORS, spells_per_day=0)) as minut:
+    with Sandbox(SandboxConfig(homes=SENSORS, devices=SENSORS, noisy_periods_per_day=0)) as minut:
         airflow, running = deploy({"waiting": DAG}, AIRFLOW_CONN_MINUT_DEFAULT=minut.connection_json)
         for command in (["reserialize"], ["unpause", "waiting"], ["trigger", "waiting"]):
             done = airflow.airflow("dags", *command)

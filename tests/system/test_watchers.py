@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from airflow_provider_minut.events import events_of
+from airflow_provider_minut.events import events_in
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.system.components import wait_for
@@ -55,7 +55,7 @@ homes()
 
 @pytest.fixture
 def fleet():
-    config = SandboxConfig(homes=len(HOMES), devices=len(HOMES), spells_per_day=0)
+    config = SandboxConfig(homes=len(HOMES), devices=len(HOMES), noisy_periods_per_day=0)
     with Sandbox(config) as running:
         yield running
 
@@ -94,7 +94,7 @@ def test_triggerer_killed_ten_times_while_events_arrive(deploy, fleet, asked, tm
     stored = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri like 'minut://events/%'"
 
     def payloads():
-        return [event for (extra,) in asked(stored) for event in events_of(extra)]
+        return [event for (extra,) in asked(stored) for event in events_in(extra)]
 
     def ids():
         return {payload["event_id"] for payload in payloads()}

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from airflow_provider_minut.events import events_of
+from airflow_provider_minut.events import events_in
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 from tests.conftest import ROOT
@@ -68,7 +68,7 @@ def recorded(asked):
     def count(uri):
         query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri = %s"
         rows = asked(query, uri)
-        return Counter(event["event_id"] for (extra,) in rows for event in events_of(extra))
+        return Counter(event["event_id"] for (extra,) in rows for event in events_in(extra))
 
     return count
 
@@ -227,7 +227,7 @@ def test_a_noise_becomes_an_alert_and_is_waited_out(deploy, asked, tmp_path, cap
     """The example DAGs as they are, with the sandbox as Minut: registered, delivered, confirmed, waited for."""
     names = ("minut_webhooks", "minut_noise_alert", "minut_wait_for_quiet")
     other = HOME.replace("b001", "b002")
-    with Sandbox(SandboxConfig(spells_per_day=0)) as minut:
+    with Sandbox(SandboxConfig(noisy_periods_per_day=0)) as minut:
         airflow, running = deploy(
             {name: (ROOT / "dags" / f"{name}.py").read_text() for name in names},
             AIRFLOW_CONN_MINUT_DEFAULT=minut.connection_json,
@@ -263,7 +263,7 @@ def test_a_noise_becomes_an_alert_and_is_waited_out(deploy, asked, tmp_path, cap
         components = ("api-server", "scheduler", "dag-processor", "triggerer")
         assert not [text for text in [*logs, *map(running.log, components)] if secret in text]
         known = Counter(
-            e["event_id"] for (x,) in asked("select extra from asset_event") for e in events_of(x)
+            e["event_id"] for (x,) in asked("select extra from asset_event") for e in events_in(x)
         )
         assert {known[event_id] for event_id in noises} == {1}
         assert known[missed] <= 1

@@ -22,10 +22,10 @@ from collections.abc import Callable
 import requests
 
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
-from airflow_provider_minut.api.auth.token import Token, TokenEntry, TokenState, token_from_reply
+from airflow_provider_minut.api.auth.token import Token, TokenEntry, TokenState, token_from_response
 from airflow_provider_minut.api.http.transport import Auth, Transport
 from airflow_provider_minut.api.shared_state.base import SharedState
-from airflow_provider_minut.api.shared_state.encrypted import Vault
+from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE
 from airflow_provider_minut.exceptions import (
     MinutAuthenticationError,
@@ -39,19 +39,19 @@ TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 # Exactly what developer.minut.com shows, response_type included, at every renewal.
 TOKEN_FORM = {"grant_type": "client_credentials", "response_type": "token"}
 # RFC 6749, 5.2 and 4.1.2.1: the client is refused, whatever status that comes with.
-REFUSALS = frozenset({"invalid_client", "unauthorized_client", "invalid_grant", "access_denied"})
+OAUTH_REJECTIONS = frozenset({"invalid_client", "unauthorized_client", "invalid_grant", "access_denied"})
 
 # Seconds that a token request may take when a call waits for it, and when none does.
-TOKEN_DEADLINE, BACKGROUND_DEADLINE = 30.0, 5.0
+TOKEN_DEADLINE_SECONDS, BACKGROUND_DEADLINE_SECONDS = 30.0, 5.0
 # How long those who wait for somebody else's renewal sleep before they look for its result.
-LOOK_AGAIN = 0.25
-# Seconds for which a refusal is remembered, so that retries in a loop do not lock the account.
-REFUSAL_PAUSE = (30.0, 60.0)
+REFRESH_POLL_SECONDS = 0.25
+# Seconds for which a rejection is remembered, so that retries in a loop do not lock the account.
+REJECTION_CACHE_SECONDS = (30.0, 60.0)
 # Seconds between attempts to renew a token that still lives.
-BACKGROUND_PAUSE = (20.0, 40.0)
+BACKGROUND_RETRY_SECONDS = (20.0, 40.0)
 # A renewed token that is refused as well shows that the 401 has another reason; for so many seconds
 # it is not renewed again.
-FUTILE_PAUSE = 60.0
+FUTILE_REFRESH_SECONDS = 60.0
 
 
 class BasicAuth(Auth):
@@ -88,15 +88,15 @@ class BearerAuth(Auth):
         """Return what a server might repeat."""
         return (self._token.value,) if self._token else ()
 
-    def refused(self) -> bool:
+    def rejected(self) -> bool:
         """Drop the refused token; return whether the request is worth one replay."""
         if self._token is None:
             return False
         if self._replayed:
-            self._tokens.note_futile(self._token)
+            self._tokens.note_futile_refresh(self._token)
             return False
         self._replayed = True
-        return self._tokens.drop(self._token)
+        return self._tokens.invalidate(self._token)
 
 
 class TokenProvider:
@@ -123,15 +123,15 @@ class TokenProvider:
         self._transport = transport
         self._clock = transport.clock
         base_url = transport.settings.base_url
-        self._shared = Vault(state, base_url, credentials.client_id, credentials.client_secret)
+        self._shared = EncryptedEntry(state, base_url, credentials.client_id, credentials.client_secret)
         self._on_secret = on_secret
         self._token: Token | None = None
-        self._announced: Token | None = None
+        self._masked: Token | None = None
         self._dropped = ""  # the value that was refused last
         self._futile = ("", 0.0)
-        self._renewer: threading.Thread | None = None
-        self._quiet_until = 0.0
-        self.requests_sent = 0
+        self._refresh_thread: threading.Thread | None = None
+        self._next_refresh_at = 0.0
+        self.request_count = 0
         on_secret(credentials.basic)
 
     def get(self, *, max_age: float | None = None) -> Token:
@@ -144,23 +144,23 @@ class TokenProvider:
         """
         token = self._token
         if token is None or max_age is not None:
-            token = self._renewed(max_age)
+            token = self._refreshed(max_age)
         else:
             state = token.state(self._clock)
             if state is TokenState.DUE:
-                self._renew_in_background()
+                self._refresh_in_background()
             elif state is TokenState.SPENT:
-                token = self._renewed(None)
-        if token is not self._announced:
+                token = self._refreshed(None)
+        if token is not self._masked:
             self._on_secret(token.value)
-            self._announced = token
+            self._masked = token
         return token
 
-    def look(self) -> TokenEntry:
+    def shared_entry(self) -> TokenEntry:
         """Return what is shared now, without asking for anything."""
         return TokenEntry.load(self._shared.read(), self._clock)
 
-    def drop(self, token: Token) -> bool:
+    def invalidate(self, token: Token) -> bool:
         """Forget a token that the API refused; return whether a new one may help.
 
         Only if it is still the current one: of many calls that were refused together, the first
@@ -174,34 +174,34 @@ class TokenProvider:
             self._token = None
         return True
 
-    def note_futile(self, token: Token) -> None:
+    def note_futile_refresh(self, token: Token) -> None:
         """Remember that a token from a replay was refused too: the 401 has another reason."""
-        self._futile = (token.value, self._clock.monotonic() + FUTILE_PAUSE)
+        self._futile = (token.value, self._clock.monotonic() + FUTILE_REFRESH_SECONDS)
 
-    def _renewed(self, max_age: float | None) -> Token:
+    def _refreshed(self, max_age: float | None) -> Token:
         """Return a usable token, made by whoever is first; the others wait for it."""
         oldest = 0.0 if max_age is None else self._clock.time() - max_age
-        deadline = min(TOKEN_DEADLINE, self._transport.settings.deadline)
+        deadline = min(TOKEN_DEADLINE_SECONDS, self._transport.settings.deadline)
         give_up = self._clock.monotonic() + deadline
         while True:
             late = self._clock.monotonic() >= give_up
-            if token := self._found(oldest):
+            if token := self._cached(oldest):
                 return token
-            with self._shared.lock(timeout=LOOK_AGAIN) as mine:
-                if token := self._found(oldest):  # made by the one who held the lock before
+            with self._shared.lock(timeout=REFRESH_POLL_SECONDS) as mine:
+                if token := self._cached(oldest):  # made by the one who held the lock before
                     return token
                 if mine or late:  # late: whoever renews hangs, so ask once and for this call alone
                     return self._request_token(deadline, None if mine else 1, share=mine)
 
-    def _found(self, oldest: float) -> Token | None:
+    def _cached(self, oldest: float) -> Token | None:
         """Return a usable token that this process or another one has."""
-        entry = self.look()
+        entry = self.shared_entry()
         for token in (self._token, entry.token):
             if token and self._is_usable(token) and token.issued_at >= oldest:
                 self._token = token
                 return token
-        if entry.refusal:
-            raise MinutAuthenticationError(entry.refusal, status=401)
+        if entry.rejection:
+            raise MinutAuthenticationError(entry.rejection, status=401)
         return None
 
     def _share(self, entry: TokenEntry) -> None:
@@ -210,28 +210,28 @@ class TokenProvider:
     def _is_usable(self, token: Token) -> bool:
         return token.value != self._dropped and token.state(self._clock) is not TokenState.SPENT
 
-    def _renew_in_background(self) -> None:
+    def _refresh_in_background(self) -> None:
         """Start a renewal unless one is under way. A daemon thread: it must not keep a process alive."""
-        alive = self._renewer is not None and self._renewer.is_alive()
-        if not alive and self._clock.monotonic() >= self._quiet_until:
-            self._renewer = threading.Thread(target=self._renew, name="minut-token", daemon=True)
-            self._renewer.start()
+        alive = self._refresh_thread is not None and self._refresh_thread.is_alive()
+        if not alive and self._clock.monotonic() >= self._next_refresh_at:
+            self._refresh_thread = threading.Thread(target=self._refresh, name="minut-token", daemon=True)
+            self._refresh_thread.start()
 
-    def _renew(self) -> None:
+    def _refresh(self) -> None:
         with self._shared.lock(timeout=0) as mine:
-            entry = self.look()
+            entry = self.shared_entry()
             token = entry.token
             if token and self._is_usable(token) and token.state(self._clock) is TokenState.FRESH:
                 self._token = token
             elif not mine or self._clock.time() < entry.retry_at:
                 # Somebody else renews, or just failed to. Look again soon, measured in lifetimes.
-                self._quiet_until = self._clock.monotonic() + (token.lifetime / 100 if token else 1.0)
+                self._next_refresh_at = self._clock.monotonic() + (token.lifetime / 100 if token else 1.0)
             else:
                 try:
-                    self._request_token(BACKGROUND_DEADLINE, 1, share=True)
+                    self._request_token(BACKGROUND_DEADLINE_SECONDS, 1, share=True)
                 except MinutError as error:
-                    pause = random.uniform(*BACKGROUND_PAUSE)  # noqa: S311 - spreads load
-                    self._quiet_until = self._clock.monotonic() + pause
+                    pause = random.uniform(*BACKGROUND_RETRY_SECONDS)  # noqa: S311 - spreads load
+                    self._next_refresh_at = self._clock.monotonic() + pause
                     entry.retry_at = self._clock.time() + pause
                     self._share(entry)
                     text = "The access token could not be renewed yet; the present one is used on. %s"
@@ -239,7 +239,7 @@ class TokenProvider:
 
     def _request_token(self, deadline: float, max_attempts: int | None, *, share: bool) -> Token:
         before = self._clock.time(), self._clock.monotonic()
-        self.requests_sent += 1
+        self.request_count += 1
         try:
             reply = self._transport.request(
                 "POST",
@@ -251,18 +251,18 @@ class TokenProvider:
                 max_attempts=max_attempts,
                 deadline=deadline,
             )
-            token = token_from_reply(reply, before)
+            token = token_from_response(reply, before)
         except MinutStatusError as error:
-            if error.status not in {401, 403} and error.code not in REFUSALS:
+            if error.status not in {401, 403} and error.code not in OAUTH_REJECTIONS:
                 raise
             said = str(error).removesuffix(error.remedy).rstrip()
             text = f"Minut refused the client credentials. {said} {MinutAuthenticationError.remedy}"
-            refusal = MinutAuthenticationError(text, status=error.status)
+            rejection = MinutAuthenticationError(text, status=error.status)
             if share:
-                entry = TokenEntry(self._token, refusal=str(refusal))
-                entry.retry_at = self._clock.time() + random.uniform(*REFUSAL_PAUSE)  # noqa: S311 - spreads load
+                entry = TokenEntry(self._token, rejection=str(rejection))
+                entry.retry_at = self._clock.time() + random.uniform(*REJECTION_CACHE_SECONDS)  # noqa: S311 - spreads load
                 self._share(entry)
-            raise refusal from None
+            raise rejection from None
         self._token = token
         if share:
             self._share(TokenEntry(token))

@@ -22,17 +22,17 @@ from airflow_provider_minut.exceptions import (
 log = logging.getLogger(__name__)
 
 # Seconds that a token is used if the reply does not say usefully (RFC 6749, 5.1: only RECOMMENDED).
-UNKNOWN_LIFETIME = 600.0
-MAX_LIFETIME = 86_400.0
+DEFAULT_LIFETIME_SECONDS = 600.0
+MAX_LIFETIME_SECONDS = 86_400.0
 MAX_TOKEN_CHARACTERS = 16_384
 
 # RFC 6749, 4.1.2.1: the client is not to blame.
-SERVER_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
+OAUTH_SERVER_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 
 ENTRY_VERSION = 1
 # Seconds by which the clocks of two processes may differ. What was issued later than that from now
 # on comes from a clock that has since been set back, and says nothing.
-CLOCK_TOLERANCE = 60.0
+CLOCK_TOLERANCE_SECONDS = 60.0
 
 
 class TokenState(enum.Enum):
@@ -84,7 +84,7 @@ class Token:
         raise TypeError(text)
 
 
-def token_from_reply(reply: Any, before: tuple[float, float]) -> Token:
+def token_from_response(reply: Any, before: tuple[float, float]) -> Token:
     """Return the token in a reply of the token endpoint (RFC 6749, 5.1).
 
     :param reply: the parsed JSON.
@@ -123,7 +123,7 @@ def _is_sendable(value: str) -> bool:
 def _error_in_success(code: str) -> MinutStatusError:
     shown = code if re.fullmatch(r"[a-z_]{1,40}", code) else "unknown"
     text = f"The token endpoint answered 200 with the OAuth error {shown}."
-    kind = MinutServerError if code in SERVER_ERRORS else MinutRequestError
+    kind = MinutServerError if code in OAUTH_SERVER_ERRORS else MinutRequestError
     return kind(f"{text} {kind.remedy}", status=200, code=code)
 
 
@@ -135,27 +135,29 @@ def _lifetime(expires_in: Any) -> float:
             seconds = float(expires_in)
         except (ValueError, OverflowError):
             seconds = math.inf if isinstance(expires_in, int) and expires_in > 0 else math.nan
-    if seconds > MAX_LIFETIME and not math.isinf(seconds):
-        return MAX_LIFETIME
+    if seconds > MAX_LIFETIME_SECONDS and not math.isinf(seconds):
+        return MAX_LIFETIME_SECONDS
     if seconds > 0 and not math.isinf(seconds):
         return seconds
-    log.warning("The token reply has no usable expires_in; the token is used for %.0f s.", UNKNOWN_LIFETIME)
-    return UNKNOWN_LIFETIME
+    log.warning(
+        "The token reply has no usable expires_in; the token is used for %.0f s.", DEFAULT_LIFETIME_SECONDS
+    )
+    return DEFAULT_LIFETIME_SECONDS
 
 
 class TokenEntry:
     """What those who share a token tell each other.
 
     :param token: the token, if there is one.
-    :param refusal: what to tell the user, if the credentials were refused.
+    :param rejection: what to tell the user, if the credentials were refused.
     :param retry_at: seconds since the epoch before which the token endpoint is left in peace.
     """
 
-    __slots__ = ("refusal", "retry_at", "token")
+    __slots__ = ("rejection", "retry_at", "token")
 
-    def __init__(self, token: Token | None = None, *, refusal: str = "", retry_at: float = 0.0) -> None:
+    def __init__(self, token: Token | None = None, *, rejection: str = "", retry_at: float = 0.0) -> None:
         self.token = token
-        self.refusal = refusal
+        self.rejection = rejection
         self.retry_at = retry_at
 
     @property
@@ -165,7 +167,7 @@ class TokenEntry:
 
     def dump(self) -> bytes:
         """Return the entry as bytes."""
-        data: dict[str, Any] = {"v": ENTRY_VERSION, "refusal": self.refusal, "retry_at": self.retry_at}
+        data: dict[str, Any] = {"v": ENTRY_VERSION, "rejection": self.rejection, "retry_at": self.retry_at}
         if self.token:
             data |= {
                 "access_token": self.token.value,
@@ -185,8 +187,8 @@ class TokenEntry:
             if data["v"] != ENTRY_VERSION:
                 return cls()
             retry_at = float(data["retry_at"])
-            waiting = now < retry_at <= now + CLOCK_TOLERANCE
-            loaded = cls(refusal=str(data["refusal"]), retry_at=retry_at) if waiting else cls()
+            waiting = now < retry_at <= now + CLOCK_TOLERANCE_SECONDS
+            loaded = cls(rejection=str(data["rejection"]), retry_at=retry_at) if waiting else cls()
             if "access_token" in data:
                 loaded.token = _shared_token(data["access_token"], data["issued_at"], data["lifetime"], clock)
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
@@ -198,7 +200,11 @@ class TokenEntry:
 def _shared_token(value: str, issued_at: float, lifetime: float, clock: Clock) -> Token | None:
     """Return the token that another process got, unless it is none, or from the future."""
     age = clock.time() - issued_at
-    if not (-CLOCK_TOLERANCE <= age < MAX_LIFETIME and 0 < lifetime <= MAX_LIFETIME and _is_sendable(value)):
+    if not (
+        -CLOCK_TOLERANCE_SECONDS <= age < MAX_LIFETIME_SECONDS
+        and 0 < lifetime <= MAX_LIFETIME_SECONDS
+        and _is_sendable(value)
+    ):
         return None
     # The age by the wall clock is all that processes share.
     return Token(value, issued_at, lifetime, clock.monotonic() - max(age, 0.0))

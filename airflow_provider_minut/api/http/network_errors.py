@@ -11,11 +11,11 @@ import requests
 import urllib3.exceptions
 
 # Seconds, at most, until a connection is there.
-CONNECT_TIMEOUT = 5.0
+CONNECT_TIMEOUT_SECONDS = 5.0
 
 _DESCRIPTIONS: tuple[tuple[type[BaseException], Callable[[float], str]], ...] = (
     (urllib3.exceptions.NameResolutionError, lambda _: "the host name could not be resolved"),
-    (requests.ConnectTimeout, lambda s: f"no connection within {min(s, CONNECT_TIMEOUT):g} s"),
+    (requests.ConnectTimeout, lambda s: f"no connection within {min(s, CONNECT_TIMEOUT_SECONDS):g} s"),
     (requests.exceptions.ProxyError, lambda _: "the proxy refused, or cannot be reached"),
     (urllib3.exceptions.ReadTimeoutError, lambda s: f"nothing, or not all of it, came within {s:g} s"),
     (requests.ReadTimeout, lambda s: f"nothing, or not all of it, came within {s:g} s"),
@@ -27,7 +27,7 @@ _DESCRIPTIONS: tuple[tuple[type[BaseException], Callable[[float], str]], ...] = 
 )
 
 
-def is_about_bundle(error: BaseException) -> bool:
+def is_missing_ca_bundle(error: BaseException) -> bool:
     """Return whether the CA bundle is missing, which no second attempt mends."""
     return type(error) is OSError and error.errno is None  # all that requests says if it is not there
 
@@ -46,7 +46,7 @@ def describe(error: BaseException, seconds: float) -> tuple[str, bool]:
         detail = next(filter(None, said), "handshake")
         detail = detail.lower().replace("_", " ") if detail.isupper() else detail
         return f"TLS failed ({detail}); see the setting 'verify'", True
-    if is_about_bundle(error):
+    if is_missing_ca_bundle(error):
         return "the CA bundle is not there; see the setting 'verify' and REQUESTS_CA_BUNDLE", True
     for kind, text in _DESCRIPTIONS:
         if any(isinstance(e, kind) for e in chain):

@@ -35,7 +35,7 @@ _BY_STATUS: dict[int, type[MinutStatusError]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One answer, read to its end.
 
     :param status: HTTP status code.
@@ -54,7 +54,7 @@ class Reply:
         return _one_line(kind) or "no content type"
 
 
-def parse_json(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> Any:
+def parse_json(what: str, reply: Response, *, secrets: tuple[str, ...] = ()) -> Any:
     """Return the body as JSON; ``None`` if it is empty.
 
     :param what: the request, for the message.
@@ -73,7 +73,7 @@ def parse_json(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> Any
     raise MinutResponseError(text)
 
 
-def error_from_reply(what: str, reply: Reply, *, secrets: tuple[str, ...] = ()) -> MinutError:
+def error_from_response(what: str, reply: Response, *, secrets: tuple[str, ...] = ()) -> MinutError:
     """Return the typed error for an answer whose status is not 2xx.
 
     :param what: the request, for the message.
@@ -123,7 +123,7 @@ def _http_date(value: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime has no zone; HTTP means UTC
 
 
-def _what_it_said(reply: Reply, secrets: tuple[str, ...]) -> tuple[str | None, str]:
+def _what_it_said(reply: Response, secrets: tuple[str, ...]) -> tuple[str | None, str]:
     """Return the error code and the message of an error body, in whatever shape it came.
 
     Minut documents no error body. Seen: ``message`` with ``error_key``; RFC 6749 adds ``error`` and
@@ -143,7 +143,7 @@ def _what_it_said(reply: Reply, secrets: tuple[str, ...]) -> tuple[str | None, s
     return code, _one_line(said, secrets)
 
 
-def _title(reply: Reply, secrets: tuple[str, ...]) -> str:
+def _title(reply: Response, secrets: tuple[str, ...]) -> str:
     title = re.search(rb"<title[^>]*>(.{1,300}?)</title", reply.body[:8192], re.IGNORECASE | re.DOTALL)
     return f", titled '{_one_line(title[1].decode('utf-8', 'replace'), secrets)}'" if title else ""
 

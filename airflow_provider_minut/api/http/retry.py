@@ -19,8 +19,8 @@ TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
 REFUSED_STATUSES = frozenset({429, 503})
 
 # A longer Retry-After is handed to the caller: Airflow can reschedule, a sleeping task only holds a slot.
-MAX_RETRY_AFTER = 60.0
-FIRST_BACKOFF, MAX_BACKOFF = 1.0, 30.0
+MAX_RETRY_AFTER_SECONDS = 60.0
+FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 30.0
 
 
 class TransientError(Exception):
@@ -51,7 +51,7 @@ def retrying(
     def hopeless(state: tenacity.RetryCallState) -> bool:
         return (
             state.attempt_number >= max_attempts
-            or _retry_after(state) > MAX_RETRY_AFTER
+            or _retry_after(state) > MAX_RETRY_AFTER_SECONDS
             or clock.monotonic() + state.upcoming_sleep >= deadline
         )
 
@@ -74,7 +74,7 @@ def _failure(state: tenacity.RetryCallState) -> MinutError:
 
 def _pause(state: tenacity.RetryCallState) -> float:
     """Return seconds to wait before the next attempt: full jitter, but never less than Retry-After."""
-    backoff = min(MAX_BACKOFF, FIRST_BACKOFF * 2.0**state.attempt_number)
+    backoff = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**state.attempt_number)
     return max(random.uniform(0, backoff), _retry_after(state))  # noqa: S311 - spreads load, guards nothing
 
 

@@ -17,8 +17,12 @@ import urllib3.exceptions
 
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_minut.api.http.adapter import TimedAdapter
-from airflow_provider_minut.api.http.network_errors import CONNECT_TIMEOUT, describe, is_about_bundle
-from airflow_provider_minut.api.http.response import Reply, error_from_reply, parse_json
+from airflow_provider_minut.api.http.network_errors import (
+    CONNECT_TIMEOUT_SECONDS,
+    describe,
+    is_missing_ca_bundle,
+)
+from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json
 from airflow_provider_minut.api.http.retry import (
     IDEMPOTENT_METHODS,
     REFUSED_STATUSES,
@@ -26,7 +30,7 @@ from airflow_provider_minut.api.http.retry import (
     TransientError,
     retrying,
 )
-from airflow_provider_minut.api.rate_limiter import Budget
+from airflow_provider_minut.api.rate_limiter import RateLimiter
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.exceptions import (
     MinutConfigurationError,
@@ -61,7 +65,7 @@ class Auth(requests.auth.AuthBase):
         """Return the values that must not be repeated if the server echoes them."""
         return ()
 
-    def refused(self) -> bool:
+    def rejected(self) -> bool:
         """Take note of a 401; return whether other credentials are worth one more try."""
         return False
 
@@ -88,7 +92,7 @@ class Transport:
     """Sends requests to one API over one kept-alive ``requests.Session``; threads may share it.
 
     :param settings: where to and how long.
-    :param budget: grants each attempt its turn.
+    :param rate_limiter: grants each attempt its turn.
     :param observe: told of each request, see :class:`~airflow_provider_minut.api.client.MinutClient`.
     :param clock: the time, and the way to wait.
     """
@@ -96,16 +100,16 @@ class Transport:
     def __init__(
         self,
         settings: ClientSettings,
-        budget: Budget,
+        rate_limiter: RateLimiter,
         *,
         observe: Observer | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self.settings = settings
-        self._budget = budget
+        self._rate_limiter = rate_limiter
         self._observe = observe
         self.clock = clock
-        self.requests_sent = 0
+        self.request_count = 0
         self._session: requests.Session | None = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -152,9 +156,9 @@ class Transport:
         def announce(error: MinutError, seconds: float, number: int) -> None:
             text = "%s Trying again in %.1f s (attempt %d of %d)."
             log.warning(text, error, seconds, number, most)
-            self._tell("retries", 1)
+            self._report("retries", 1)
             if isinstance(error, MinutRateLimitError):
-                self._budget.pause(seconds)  # for all, not for this process alone
+                self._rate_limiter.pause(seconds)  # for all, not for this process alone
 
         attempts = retrying(most, deadline=give_up, clock=self.clock, announce=announce)
         try:
@@ -166,7 +170,7 @@ class Transport:
         except TransientError as transient:
             error, tried = transient.error, attempts.statistics["attempt_number"]
             if isinstance(error, MinutRateLimitError) and error.retry_after:
-                self._budget.pause(error.retry_after)
+                self._rate_limiter.pause(error.retry_after)
             if tried > 1:
                 error.args = (f"{error} Gave up after {tried} attempts.",)
             raise error from None
@@ -179,17 +183,17 @@ class Transport:
 
     def _attempt(self, call: _Call) -> Any:
         reply = self._exchange(call)
-        while reply.status == 401 and call.auth.refused():  # at most one replay
+        while reply.status == 401 and call.auth.rejected():  # at most one replay
             reply = self._exchange(call)
         if 200 <= reply.status < 300:
             return self._parsed(call, reply)
-        error = error_from_reply(str(call), reply, secrets=call.auth.secrets())
+        error = error_from_response(str(call), reply, secrets=call.auth.secrets())
         transient = reply.status in TRANSIENT_STATUSES
         if transient and (call.repeatable or reply.status in REFUSED_STATUSES):
             raise TransientError(error)
         raise error
 
-    def _parsed(self, call: _Call, reply: Reply) -> Any:
+    def _parsed(self, call: _Call, reply: Response) -> Any:
         try:
             return parse_json(str(call), reply, secrets=call.auth.secrets())
         except MinutResponseError as error:
@@ -198,7 +202,7 @@ class Transport:
                 raise TransientError(error) from None
             raise
 
-    def _tell(self, what: str, value: float, **kind: str) -> None:
+    def _report(self, what: str, value: float, **kind: str) -> None:
         """Tell the observer, whose troubles are not the caller's."""
         if self._observe:
             try:
@@ -206,7 +210,7 @@ class Transport:
             except Exception:
                 log.debug("The observer of %s failed.", what, exc_info=True)
 
-    def _exchange(self, call: _Call) -> Reply:
+    def _exchange(self, call: _Call) -> Response:
         """Send one attempt and read its answer; every network error becomes one of ours."""
         session = self._own_session()
         request = requests.PreparedRequest()
@@ -222,13 +226,13 @@ class Transport:
         if call.queued:
             # The last thing before it is sent: the server counts it when it arrives, not when its slot was,
             # and a token that has to be fetched first may take a second.
-            if waited := self._budget.wait(str(call), deadline=call.deadline):
-                self._tell("budget_wait", waited)
-            self.requests_sent += 1
+            if waited := self._rate_limiter.acquire(str(call), deadline=call.deadline):
+                self._report("rate_limit_wait", waited)
+            self.request_count += 1
             call.auth(request)  # the token may have ended during the wait
         now = self.clock.monotonic()
         seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
-        timeouts = (min(CONNECT_TIMEOUT, seconds), seconds)
+        timeouts = (min(CONNECT_TIMEOUT_SECONDS, seconds), seconds)
         problem: Exception | None = None
         status = "none"
         try:
@@ -242,17 +246,19 @@ class Transport:
                 response.close()
             status = str(response.status_code)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            problem = _problem(call, f"{call} got no answer from {self.settings.base_url}", error, seconds)
-        self._tell("requests" if call.queued else "token_requests", 1, method=call.method, status=status)
+            problem = _network_error(
+                call, f"{call} got no answer from {self.settings.base_url}", error, seconds
+            )
+        self._report("requests" if call.queued else "token_requests", 1, method=call.method, status=status)
         if status == "429":
-            self._tell("rate_limited", 1)
+            self._report("rate_limited", 1)
         if problem:  # raised out here, so that what the error came from, with URLs and headers, is let go
             raise problem
         if body is None:
             limit = f"{MAX_BODY_BYTES // 2**20} MiB"
             text = f"{call} was answered with more than {limit}; ask for less at a time."
             raise MinutResponseError(text)
-        return Reply(response.status_code, response.headers, body)
+        return Response(response.status_code, response.headers, body)
 
     def _read(self, response: requests.Response, *, until: float) -> bytes | None:
         """Return the decoded body, or ``None`` if it is too large.
@@ -315,17 +321,17 @@ def check_path(path: str) -> None:
         raise MinutConfigurationError("endpoint", reason)
 
 
-def _doubt(call: _Call, certain: bool) -> str:
+def _uncertainty(call: _Call, certain: bool) -> str:
     if call.method in IDEMPOTENT_METHODS or call.repeatable or certain:
         return ""
     return " It may have been carried out all the same; look before you repeat it."
 
 
-def _problem(call: _Call, where: str, error: Exception, seconds: float) -> Exception:
+def _network_error(call: _Call, where: str, error: Exception, seconds: float) -> Exception:
     """Return what a network error is for the caller, or for another attempt."""
     reason, certain = describe(error, seconds)
-    text = f"{where}: {reason}.{_doubt(call, certain)}"
-    lasting = isinstance(error, requests.exceptions.SSLError) or is_about_bundle(error)
+    text = f"{where}: {reason}.{_uncertainty(call, certain)}"
+    lasting = isinstance(error, requests.exceptions.SSLError) or is_missing_ca_bundle(error)
     # What lasts names the setting that mends it.
     problem = MinutConnectionError(text if lasting else f"{text} {MinutConnectionError.remedy}")
     return problem if lasting or not (call.repeatable or certain) else TransientError(problem)

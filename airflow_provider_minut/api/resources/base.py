@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_minut.api.resources.pagination import Page, iterate, page_of
+from airflow_provider_minut.api.resources.pagination import Page, iterate, parse_page
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.times import parse_fields
 from airflow_provider_minut.exceptions import (
@@ -47,7 +47,7 @@ class Resource:
         for limit in sorted({self._page_size, min(self._page_size, DOCUMENTED_PAGE_SIZE)}, reverse=True):
             try:
                 query = {**params, "limit": limit, "offset": offset}
-                page = page_of(f"GET {path}", self.request("GET", path, params=query), key, limit)
+                page = parse_page(f"GET {path}", self.request("GET", path, params=query), key, limit)
             except MinutRequestError as error:
                 if error.status not in {400, 422} or limit <= DOCUMENTED_PAGE_SIZE:
                     raise

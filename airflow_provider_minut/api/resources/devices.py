@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow_provider_minut.api.models import Device, QuietHours, Reaction
 from airflow_provider_minut.api.resources.base import Resource, checked_id
-from airflow_provider_minut.api.resources.pagination import iterate, page_of
+from airflow_provider_minut.api.resources.pagination import iterate, parse_page
 from airflow_provider_minut.api.resources.thresholds import (
-    check_configuration,
-    merged_configuration,
+    check_thresholds,
+    merged_thresholds,
     reactions_of,
 )
 from airflow_provider_minut.api.times import parse_fields
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 DEVICE_TIMES = ("last_heard_from_at", "last_heartbeat_at", "next_heartbeat_at", "first_seen_at")
 
 
-class Devices(Resource):
+class DevicesResource(Resource):
     """The devices of an account."""
 
     def iter_devices(self) -> Iterator[Device]:
@@ -35,7 +35,7 @@ class Devices(Resource):
 
         def page(offset: int) -> Any:
             answer = self.request("GET", "/devices", params={"offset": offset} if offset else None)
-            return page_of("GET /devices", answer, "devices", None)
+            return parse_page("GET /devices", answer, "devices", None)
 
         for device in iterate(page, "device_id", what="list of devices"):
             _parse_device(device)
@@ -70,13 +70,13 @@ class Devices(Resource):
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         wanted = list(reactions)
-        check_configuration(wanted, quiet_hours)
+        check_thresholds(wanted, quiet_hours)
         device = self.get_device(device_id)
         if wanted and not reactions_of(device):
             log.warning(
                 "Minut does not say which reactions device %s has; only those given are written.", device_id
             )
-        self.request("PUT", f"/devices/{device_id}", json=merged_configuration(device, wanted, quiet_hours))
+        self.request("PUT", f"/devices/{device_id}", json=merged_thresholds(device, wanted, quiet_hours))
 
 
 def _parse_device(device: Any) -> None:

@@ -20,11 +20,11 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 
 # Events whose ids are remembered at a time. A range that has more is read in parts.
 MAX_EVENTS_AT_ONCE = 10_000
-ENOUGH_OLD = 20  # events in a row
+KNOWN_EVENTS_BEFORE_STOP = 20  # events in a row
 _MARGIN = timedelta(milliseconds=1)
 
 
-class Events(Resource):
+class EventsResource(Resource):
     """The events of homes, and of the user."""
 
     def iter_home_events(
@@ -130,7 +130,7 @@ class Events(Resource):
             moment = event.get("created_at")
             if isinstance(moment, datetime):
                 in_a_row = in_a_row + 1 if moment < since or event.get("id") in known else 0
-                if in_a_row > ENOUGH_OLD:
+                if in_a_row > KNOWN_EVENTS_BEFORE_STOP:
                     break
                 if in_a_row == 0:
                     events.append({**event, "created_at": to_text(moment)})

@@ -12,7 +12,7 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 HOME_TIMES = ("created_at",)
 
 
-class Homes(Resource):
+class HomesResource(Resource):
     """The homes of an account."""
 
     def iter_homes(self) -> Iterator[Home]:

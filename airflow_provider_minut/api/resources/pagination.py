@@ -43,7 +43,7 @@ class Page:
         return self.total is None and (self.limit is None or len(self.items) > self.limit)
 
 
-def page_of(where: str, answer: Any, key: str, limit: int | None) -> Page:
+def parse_page(where: str, answer: Any, key: str, limit: int | None) -> Page:
     """Return the page in an answer like ``{key: [...], "paging": {"total_count": 3, ...}}``.
 
     :param where: the request, for the error.

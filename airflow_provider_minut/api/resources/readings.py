@@ -22,7 +22,7 @@ SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure"
 MIN_WINDOW = 3600.0
 
 
-class Readings(Resource):
+class ReadingsResource(Resource):
     """The readings of devices.
 
     :param settings: of the client.

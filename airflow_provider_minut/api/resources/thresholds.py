@@ -10,7 +10,7 @@ from airflow_provider_minut.api.models import Device, QuietHours, Reaction
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 
-def check_configuration(reactions: Iterable[Reaction], quiet_hours: QuietHours | None) -> None:
+def check_thresholds(reactions: Iterable[Reaction], quiet_hours: QuietHours | None) -> None:
     """Check what is to be written to a device.
 
     :raises MinutConfigurationError: it cannot be used; the error names the field.
@@ -27,7 +27,7 @@ def check_configuration(reactions: Iterable[Reaction], quiet_hours: QuietHours |
             )
 
 
-def configuration_changes(
+def threshold_changes(
     device: Device, reactions: Iterable[Reaction], quiet_hours: QuietHours | None
 ) -> list[str]:
     """Return what would change on a device, for people: ``sound_level_high.value: 75 -> 70``."""
@@ -47,7 +47,7 @@ def _shown(fields: Mapping[str, Any], field: str) -> str:
     return str(fields[field]) if field in fields else "not set"
 
 
-def merged_configuration(
+def merged_thresholds(
     device: Device, reactions: Iterable[Reaction], quiet_hours: QuietHours | None
 ) -> dict[str, Any]:
     """Return what to write so that a device has these reactions besides those it has already.

@@ -6,7 +6,7 @@ from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.resources.base import Resource
 
 
-class Users(Resource):
+class UsersResource(Resource):
     """The user who owns the credentials."""
 
     def get_current_user(self) -> User:

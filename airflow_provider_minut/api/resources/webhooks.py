@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from airflow_provider_minut.api.models import Webhook
 from airflow_provider_minut.api.resources.base import Resource, checked_id, checked_object
-from airflow_provider_minut.api.resources.pagination import page_of
+from airflow_provider_minut.api.resources.pagination import parse_page
 from airflow_provider_minut.api.times import parse_fields
 
 
-class Webhooks(Resource):
+class WebhooksResource(Resource):
     """The webhooks of an account."""
 
     def iter_webhooks(self) -> Iterator[Webhook]:
@@ -18,7 +18,7 @@ class Webhooks(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        page = page_of("GET /webhooks", self.request("GET", "/webhooks"), "hooks", None)
+        page = parse_page("GET /webhooks", self.request("GET", "/webhooks"), "hooks", None)
         for hook in page.items:
             parse_fields(hook, ("created_at",))
             yield hook  # type: ignore[misc]  # a TypedDict is a promise, not a check

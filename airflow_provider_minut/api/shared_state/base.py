@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from airflow_provider_minut.api.shared_state.reservations import Rate, Slots
+from airflow_provider_minut.api.shared_state.reservations import Rate, Reservations
 
 
 class SharedState(Protocol):
@@ -28,7 +28,7 @@ class SharedState(Protocol):
     def lock(self, name: str, *, timeout: float) -> AbstractContextManager[bool]:
         """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
 
-    def take_slot(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
+    def reserve(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
         """Take the next free slot in the log ``name``; return the seconds until it.
 
         :param rates: all of them are kept.
@@ -39,5 +39,5 @@ class SharedState(Protocol):
     def pause(self, name: str, seconds: float, *, now: float) -> None:
         """Let nobody take a slot in the log ``name`` that is less than ``seconds`` away."""
 
-    def slots(self, name: str, *, now: float) -> Slots:
+    def reservations(self, name: str, *, now: float) -> Reservations:
         """Return what is in the log ``name``."""

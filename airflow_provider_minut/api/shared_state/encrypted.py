@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 FORMAT = "minut|1"
 
 
-class Vault:
+class EncryptedEntry:
     """Reads and writes the one entry that belongs to these credentials.
 
     :param state: where the entry is kept.

@@ -17,18 +17,18 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE, MemoryState
-from airflow_provider_minut.api.shared_state.reservations import UpdatedSlots
+from airflow_provider_minut.api.shared_state.reservations import ReservationLog
 
 log = logging.getLogger(__name__)
 
 MAX_ENTRY_BYTES = 65_536
-MAX_UPDATED_BYTES = 16 * 2**20
-LOCK_POLL_INTERVAL = 0.02  # seconds
+MAX_UPDATED_ENTRY_BYTES = 16 * 2**20
+LOCK_POLL_SECONDS = 0.02  # seconds
 # Seconds to wait for whoever updates an entry, which takes microseconds unless it is stopped.
-UPDATE_TIMEOUT = 1.0
+UPDATE_LOCK_TIMEOUT_SECONDS = 1.0
 # Seconds for which the directory is left alone after it failed.
-PAUSE_AFTER_FAILURE = 30.0
-REMOVE_AFTER = 2 * 86_400.0
+RETRY_AFTER_FAILURE_SECONDS = 30.0
+MAX_ENTRY_AGE_SECONDS = 2 * 86_400.0
 
 
 def default_directory() -> Path:
@@ -39,7 +39,7 @@ def default_directory() -> Path:
     return Path(tempfile.gettempdir()) / f"airflow-provider-minut-{os.geteuid()}"
 
 
-class FileState(UpdatedSlots):
+class FileState(ReservationLog):
     """Shared by the processes of one user on one host. A cache: if it fails, the process goes on alone.
 
     Entries are written to a new file and renamed, so that nobody ever reads half of one (updates, which
@@ -53,7 +53,7 @@ class FileState(UpdatedSlots):
     def __init__(self, directory: Path, *, fallback: MemoryState = PROCESS_STATE) -> None:
         self._directory = directory
         self._fallback = fallback
-        self._failed_at = -PAUSE_AFTER_FAILURE
+        self._failed_at = -RETRY_AFTER_FAILURE_SECONDS
         self._warned = False
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ class FileState(UpdatedSlots):
             except OSError as error:
                 if error.errno in {errno.ENOENT, errno.ELOOP}:  # ELOOP: a symbolic link, not followed
                     return None
-                self._give_up(error)
+                self._fall_back(error)
         return self._fallback.read(name)
 
     def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
@@ -83,9 +83,9 @@ class FileState(UpdatedSlots):
             with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
                 file.write(entry)
             new.replace(self._directory / name)
-            self._remove_old()
+            self._remove_expired()
         except OSError as error:
-            self._give_up(error)
+            self._fall_back(error)
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
         """Replace the entry by what ``change`` makes of it, while nobody else can."""
@@ -93,23 +93,23 @@ class FileState(UpdatedSlots):
             try:
                 with _locked(self._directory / name) as descriptor:
                     # Not the most at once: os.pread takes all the memory that it may need.
-                    size = min(os.fstat(descriptor).st_size, MAX_UPDATED_BYTES)
+                    size = min(os.fstat(descriptor).st_size, MAX_UPDATED_ENTRY_BYTES)
                     old = os.pread(descriptor, size, 0)
                     new = change(old)
                     os.pwrite(descriptor, new, 0)
                     if len(new) < len(old):
                         os.ftruncate(descriptor, len(new))
             except OSError as error:
-                self._give_up(error)
+                self._fall_back(error)
             else:
                 return
         self._fallback.update(name, change)
 
-    def _remove_old(self) -> None:
+    def _remove_expired(self) -> None:
         """Remove what rotated secrets and killed writers left. No token lives for so long."""
         for path in self._directory.iterdir():
             with contextlib.suppress(FileNotFoundError):
-                if time.time() - path.lstat().st_mtime > REMOVE_AFTER:
+                if time.time() - path.lstat().st_mtime > MAX_ENTRY_AGE_SECONDS:
                     path.unlink()
 
     @contextmanager
@@ -125,7 +125,7 @@ class FileState(UpdatedSlots):
                 self._directory / f"{name}.lock",
                 timeout=timeout,
                 mode=0o600,
-                poll_interval=LOCK_POLL_INTERVAL,
+                poll_interval=LOCK_POLL_SECONDS,
                 fallback_to_soft=False,  # a lock that is a mere file would outlive its holder
             )
             try:
@@ -133,21 +133,21 @@ class FileState(UpdatedSlots):
             except Timeout:
                 return False
             except (OSError, NotImplementedError) as error:
-                self._give_up(error)
+                self._fall_back(error)
             else:
                 return True
         return stack.enter_context(self._fallback.lock(name, timeout=timeout))
 
     def _is_usable(self) -> bool:
         """Return whether the directory is there, ours, and nobody else's."""
-        if time.monotonic() - self._failed_at < PAUSE_AFTER_FAILURE:
+        if time.monotonic() - self._failed_at < RETRY_AFTER_FAILURE_SECONDS:
             return False
         try:
             with contextlib.suppress(FileExistsError):
                 self._directory.mkdir(mode=0o700)
             found = self._directory.lstat()
         except OSError as error:
-            self._give_up(error)
+            self._fall_back(error)
             return False
         problem = None
         if not stat.S_ISDIR(found.st_mode):
@@ -157,10 +157,10 @@ class FileState(UpdatedSlots):
         elif found.st_mode & 0o077:
             problem = "others may look into it (its mode must be 0700)"
         if problem:
-            self._give_up(problem)
+            self._fall_back(problem)
         return problem is None
 
-    def _give_up(self, problem: object) -> None:
+    def _fall_back(self, problem: object) -> None:
         self._failed_at = time.monotonic()
         reason = problem.strerror if isinstance(problem, OSError) else problem
         text = "Access tokens cannot be shared in %s: %s. Each process gets its own meanwhile."
@@ -185,7 +185,7 @@ def _locked(path: Path) -> Iterator[int]:
     The kernel's lock, directly: this happens for every request, and takes a tenth of what a lock
     object does.
     """
-    give_up = time.monotonic() + UPDATE_TIMEOUT
+    give_up = time.monotonic() + UPDATE_LOCK_TIMEOUT_SECONDS
     while True:
         descriptor = os.open(
             path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600

@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from airflow_provider_minut.api.shared_state.reservations import UpdatedSlots
+from airflow_provider_minut.api.shared_state.reservations import ReservationLog
 
 
-class MemoryState(UpdatedSlots):
+class MemoryState(ReservationLog):
     """Shared by the threads of one process."""
 
     def __init__(self) -> None:

@@ -15,25 +15,30 @@ from redis.lock import Lock
 from redis.retry import Retry
 
 from airflow_provider_minut.api.shared_state.base import SharedState
-from airflow_provider_minut.api.shared_state.reservations import HORIZON, MICROSECONDS, Rate, Slots
+from airflow_provider_minut.api.shared_state.reservations import (
+    MAX_AHEAD_SECONDS,
+    MICROSECONDS_PER_SECOND,
+    Rate,
+    Reservations,
+)
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-PREFIX = "minut:"
+KEY_PREFIX = "minut:"
 # Seconds to wait for Redis, to connect and for each answer. Without a retry: redis-py 8 makes ten.
-REDIS_TIMEOUT = 0.5
+REDIS_TIMEOUT_SECONDS = 0.5
 # Seconds for which Redis is left alone after it failed.
-PAUSE_AFTER_FAILURE = 30.0
+RETRY_AFTER_FAILURE_SECONDS = 30.0
 # Seconds after which the lock of a dead process is free. A living holder renews it.
-LEASE = 3.0
-LOCK_POLL_INTERVAL = 0.05
+LOCK_LEASE_SECONDS = 3.0
+LOCK_POLL_SECONDS = 0.05
 
 # Redis' own clock, so that the clocks of the workers do not matter. KEYS: the log (a list of slots,
 # oldest first), the pause (which expires), and how many slots each minute has. ARGV: within, horizon,
-# then count and window of each rate; all in microseconds. The same algorithm as UpdatedSlots.take_slot.
-TAKE_SLOT = """
+# then count and window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
+RESERVE_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
 local slot = now + math.max(redis.call('PTTL', KEYS[2]), 0) * 1000
@@ -74,15 +79,20 @@ class RedisState:
     """
 
     def __init__(self, url: str, *, fallback: SharedState) -> None:
-        timeouts: dict[str, Any] = {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT}
+        timeouts: dict[str, Any] = {
+            "socket_timeout": REDIS_TIMEOUT_SECONDS,
+            "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
+        }
         try:
             self._redis = redis.Redis.from_url(url, **timeouts, retry=Retry(NoBackoff(), 0))
         except (ValueError, TypeError):
             reason = "is not a Redis URL like redis://host:6379/0 or rediss://user:password@host:6380/0"
             raise MinutConfigurationError("shared_state", reason) from None
-        self._take_slot = self._redis.register_script(TAKE_SLOT)  # loads itself again if Redis forgot it
+        self._reserve_script = self._redis.register_script(
+            RESERVE_SCRIPT
+        )  # loads itself again if Redis forgot it
         self._fallback = fallback
-        self._failed_at = -PAUSE_AFTER_FAILURE
+        self._failed_at = -RETRY_AFTER_FAILURE_SECONDS
         self._warned = False
         server = self._redis.connection_pool.connection_kwargs
         self._where = server.get("path") or f"{server.get('host')}:{server.get('port')}"
@@ -94,44 +104,48 @@ class RedisState:
         """Return the entry, or ``None`` if there is none."""
 
         def get() -> bytes | None:
-            entry = self._redis.get(PREFIX + name)
+            entry = self._redis.get(KEY_PREFIX + name)
             return entry if isinstance(entry, bytes) else None
 
-        return self._try(get, lambda: self._fallback.read(name))
+        return self._or_fallback(get, lambda: self._fallback.read(name))
 
     def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
         """Put ``entry`` in the place of what was there; Redis forgets it after ``lifetime`` seconds."""
 
         def put() -> None:
-            self._redis.set(PREFIX + name, entry, px=max(int(lifetime * 1000), 1))
+            self._redis.set(KEY_PREFIX + name, entry, px=max(int(lifetime * 1000), 1))
 
-        self._try(put, lambda: self._fallback.write(name, entry, lifetime=lifetime))
+        self._or_fallback(put, lambda: self._fallback.write(name, entry, lifetime=lifetime))
 
     @contextmanager
     def lock(self, name: str, *, timeout: float) -> Iterator[bool]:
         """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
         # Each holder has a lock object of its own, so threads exclude each other too.
         lock = Lock(
-            self._redis, f"{PREFIX}{name}:lock", timeout=LEASE, sleep=LOCK_POLL_INTERVAL, thread_local=False
+            self._redis,
+            f"{KEY_PREFIX}{name}:lock",
+            timeout=LOCK_LEASE_SECONDS,
+            sleep=LOCK_POLL_SECONDS,
+            thread_local=False,
         )
         with ExitStack() as stack:
-            held = self._try(
+            held = self._or_fallback(
                 lambda: lock.acquire(blocking=timeout > 0, blocking_timeout=timeout if timeout > 0 else None),
                 lambda: stack.enter_context(self._fallback.lock(name, timeout=timeout)),
             )
             if held and lock.local.token:
-                stack.enter_context(_kept(lock))
+                stack.enter_context(_lease_extended(lock))
             yield held
 
-    def take_slot(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
+    def reserve(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
         """Take the next free slot on Redis' clock; return the seconds until it."""
-        numbers = [within, HORIZON]
+        numbers = [within, MAX_AHEAD_SECONDS]
         for rate in rates:
-            numbers += [rate.limit / MICROSECONDS, rate.window]
-        arguments = [int(number * MICROSECONDS) for number in numbers]
-        return self._try(
-            lambda: int(self._take_slot(keys=_keys(name), args=arguments)) / MICROSECONDS,
-            lambda: self._fallback.take_slot(name, rates, now=now, within=within),
+            numbers += [rate.limit / MICROSECONDS_PER_SECOND, rate.window]
+        arguments = [int(number * MICROSECONDS_PER_SECOND) for number in numbers]
+        return self._or_fallback(
+            lambda: int(self._reserve_script(keys=_keys(name), args=arguments)) / MICROSECONDS_PER_SECOND,
+            lambda: self._fallback.reserve(name, rates, now=now, within=within),
         )
 
     def pause(self, name: str, seconds: float, *, now: float) -> None:
@@ -142,12 +156,12 @@ class RedisState:
             if self._redis.pttl(key) < seconds * 1000:
                 self._redis.set(key, b"", px=max(int(seconds * 1000), 1))
 
-        self._try(extend, lambda: self._fallback.pause(name, seconds, now=now))
+        self._or_fallback(extend, lambda: self._fallback.pause(name, seconds, now=now))
 
-    def slots(self, name: str, *, now: float) -> Slots:
+    def reservations(self, name: str, *, now: float) -> Reservations:
         """Return what is in the log."""
 
-        def look() -> Slots:
+        def look() -> Reservations:
             log_key, pause_key, counts_key = _keys(name)
             pipeline = self._redis.pipeline()
             pipeline.time()
@@ -155,25 +169,25 @@ class RedisState:
             pipeline.lrange(log_key, 0, -1)
             pipeline.hgetall(counts_key)
             (whole, part), pause, slots, counts = pipeline.execute()
-            at, this = whole * MICROSECONDS + part, whole // 60
-            return Slots(
+            at, this = whole * MICROSECONDS_PER_SECOND + part, whole // 60
+            return Reservations(
                 pause / 1000,
-                tuple((int(slot) - at) / MICROSECONDS for slot in slots),
+                tuple((int(slot) - at) / MICROSECONDS_PER_SECOND for slot in slots),
                 sum(int(count) for minute, count in counts.items() if this - 60 < int(minute) <= this),
             )
 
-        return self._try(look, lambda: self._fallback.slots(name, now=now))
+        return self._or_fallback(look, lambda: self._fallback.reservations(name, now=now))
 
-    def _try(self, do: Callable[[], _Result], otherwise: Callable[[], _Result]) -> _Result:
+    def _or_fallback(self, do: Callable[[], _Result], otherwise: Callable[[], _Result]) -> _Result:
         """Return what Redis answers, or what the fallback does while Redis fails."""
-        if time.monotonic() - self._failed_at >= PAUSE_AFTER_FAILURE:
+        if time.monotonic() - self._failed_at >= RETRY_AFTER_FAILURE_SECONDS:
             try:
                 return do()
             except (redis.RedisError, OSError, ValueError) as error:  # ValueError: a foreign log
-                self._give_up(error)
+                self._fall_back(error)
         return otherwise()
 
-    def _give_up(self, error: Exception) -> None:
+    def _fall_back(self, error: Exception) -> None:
         self._failed_at = time.monotonic()
         text = "%s cannot be used (%s). Tokens and the request budget are shared on this host only meanwhile."
         log.log(logging.DEBUG if self._warned else logging.WARNING, text, self, type(error).__name__)
@@ -183,17 +197,17 @@ class RedisState:
 def _keys(name: str) -> tuple[str, str, str]:
     """Return those of the log, the pause and the counts."""
     # The braces keep them on one node of a Redis cluster, as a script demands.
-    prefix = f"{PREFIX}{{{name}}}:"
+    prefix = f"{KEY_PREFIX}{{{name}}}:"
     return prefix + "slots", prefix + "pause", prefix + "counts"
 
 
 @contextmanager
-def _kept(lock: Lock) -> Iterator[None]:
+def _lease_extended(lock: Lock) -> Iterator[None]:
     """Renew the lease of a lock while it is held, and release it then."""
     done = threading.Event()
 
     def keep() -> None:
-        while not done.wait(LEASE / 4):
+        while not done.wait(LOCK_LEASE_SECONDS / 4):
             try:
                 lock.reacquire()
             except redis.RedisError as error:

@@ -15,12 +15,12 @@ from typing import NamedTuple
 log = logging.getLogger(__name__)
 
 # Times are whole microseconds since the epoch.
-MICROSECONDS = 1_000_000
-MINUTE = 60 * MICROSECONDS
-# Seconds. Slots further ahead than this were taken on a clock that has since been set back.
-HORIZON = 2_400.0
+MICROSECONDS_PER_SECOND = 1_000_000
+MICROSECONDS_PER_MINUTE = 60 * MICROSECONDS_PER_SECOND
+# Seconds. Reservations further ahead than this were taken on a clock that has since been set back.
+MAX_AHEAD_SECONDS = 2_400.0
 # Minutes whose requests are counted: the last hour, whose end may be as far ahead as a slot.
-COUNTED = 60 + int(HORIZON // 60) + 1
+COUNTED = 60 + int(MAX_AHEAD_SECONDS // 60) + 1
 # What comes before the slots in a stored log: when a pause ends, and the counts.
 _HEAD = 1 + COUNTED
 
@@ -33,7 +33,7 @@ class Rate(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Slots:
+class Reservations:
     """What is in a log.
 
     :param paused: seconds for which nobody may send, 0 or less if there is no pause.
@@ -46,7 +46,7 @@ class Slots:
     last_hour: int
 
 
-class UpdatedSlots:
+class ReservationLog:
     """The log as a state keeps it that can update an entry while nobody else does."""
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
@@ -57,48 +57,48 @@ class UpdatedSlots:
         """Return the entry, or ``None`` if there is none."""
         raise NotImplementedError
 
-    def take_slot(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
+    def reserve(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
         """Take the next free slot, unless it is over ``within`` seconds away; return the seconds."""
         microseconds = 0
 
         def change(stored: bytes) -> bytes:
             nonlocal microseconds
-            at = int(now * MICROSECONDS)
+            at = int(now * MICROSECONDS_PER_SECOND)
             pause_until, counts, slots = _load(stored, at)
             last = slots[-1] if slots else 0
             slot = max(at, pause_until, last)
             for limit, window in rates:
                 if len(slots) >= limit:
-                    slot = max(slot, slots[-limit] + int(window * MICROSECONDS))
+                    slot = max(slot, slots[-limit] + int(window * MICROSECONDS_PER_SECOND))
             microseconds = slot - at
-            if microseconds > within * MICROSECONDS:
+            if microseconds > within * MICROSECONDS_PER_SECOND:
                 return stored
             slots.append(slot)
-            _count(counts, last // MINUTE, slot // MINUTE)
+            _count(counts, last // MICROSECONDS_PER_MINUTE, slot // MICROSECONDS_PER_MINUTE)
             return _dump(pause_until, counts, slots[-max(rate.limit for rate in rates) :])
 
         self.update(name, change)
-        return microseconds / MICROSECONDS
+        return microseconds / MICROSECONDS_PER_SECOND
 
     def pause(self, name: str, seconds: float, *, now: float) -> None:
         """Let nobody send for so long."""
 
         def change(stored: bytes) -> bytes:
-            at = int(now * MICROSECONDS)
+            at = int(now * MICROSECONDS_PER_SECOND)
             pause_until, counts, slots = _load(stored, at)
-            return _dump(max(pause_until, at + int(seconds * MICROSECONDS)), counts, slots)
+            return _dump(max(pause_until, at + int(seconds * MICROSECONDS_PER_SECOND)), counts, slots)
 
         self.update(name, change)
 
-    def slots(self, name: str, *, now: float) -> Slots:
+    def reservations(self, name: str, *, now: float) -> Reservations:
         """Return what is in the log."""
-        at = int(now * MICROSECONDS)
+        at = int(now * MICROSECONDS_PER_SECOND)
         pause_until, counts, slots = _load(self.read(name) or b"", at)
-        this = at // MINUTE
-        newest = min(this, slots[-1] // MINUTE) if slots else 0
-        return Slots(
-            (pause_until - at) / MICROSECONDS,
-            tuple((slot - at) / MICROSECONDS for slot in slots),
+        this = at // MICROSECONDS_PER_MINUTE
+        newest = min(this, slots[-1] // MICROSECONDS_PER_MINUTE) if slots else 0
+        return Reservations(
+            (pause_until - at) / MICROSECONDS_PER_SECOND,
+            tuple((slot - at) / MICROSECONDS_PER_SECOND for slot in slots),
             sum(counts[minute % COUNTED] for minute in range(this - 59, newest + 1)),
         )
 
@@ -118,7 +118,7 @@ def _load(stored: bytes, now: int) -> tuple[int, array[int], array[int]]:
     numbers = array("q")
     if len(stored) >= _HEAD * numbers.itemsize and len(stored) % numbers.itemsize == 0:
         numbers.frombytes(stored)
-        end = now + int(HORIZON * MICROSECONDS)
+        end = now + int(MAX_AHEAD_SECONDS * MICROSECONDS_PER_SECOND)
         slots = numbers[_HEAD:]
         in_order = all(map(int.__le__, slots, slots[1:]))
         if in_order and max(numbers) <= end and min(numbers) >= 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_minut.sandbox.server.errors import RefusedError, invalid
+from airflow_provider_minut.sandbox.server.errors import RejectedError, invalid
 from airflow_provider_minut.sandbox.server.validation import json_object
 from airflow_provider_minut.sandbox.simulation.catalog import USER_EVENT_NAMES
 
@@ -34,7 +34,7 @@ async def emitted(state: SandboxState, request: Request) -> dict[str, Any]:
     try:
         check_event_type(asked.get("type"))
     except ValueError as error:
-        raise RefusedError(400, str(error)) from None
+        raise RejectedError(400, str(error)) from None
     home = state.world.fleet.home_number(str(asked.get("home_id")))
     if home is None:
         raise invalid("home_id", "the id of a home; GET /homes lists them")

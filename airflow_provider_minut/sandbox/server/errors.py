@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 
 
-class RefusedError(Exception):
+class RejectedError(Exception):
     """A request that an endpoint refuses.
 
     :param status: the HTTP status to answer with.
@@ -21,14 +21,14 @@ class RefusedError(Exception):
         self.status = status
 
 
-def invalid(field: str, accepted: str) -> RefusedError:
-    """Return the refusal of a value that is not what ``accepted`` says."""
-    return RefusedError(400, f"{field}: must be {accepted}")
+def invalid(field: str, accepted: str) -> RejectedError:
+    """Return the rejection of a value that is not what ``accepted`` says."""
+    return RejectedError(400, f"{field}: must be {accepted}")
 
 
-def not_found() -> RefusedError:
-    """Return the refusal of an id that nothing has."""
-    return RefusedError(404, "Not found")
+def not_found() -> RejectedError:
+    """Return the rejection of an id that nothing has."""
+    return RejectedError(404, "Not found")
 
 
 def error_body(status: int, key: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -53,7 +53,7 @@ def add_error_bodies(app: FastAPI) -> None:
         problem = error.errors()[0]
         return error_body(400, "validation_error", f"{problem['loc'][-1]}: {problem['msg']}")
 
-    @app.exception_handler(RefusedError)
-    async def refused(_request: Request, error: RefusedError) -> Response:
+    @app.exception_handler(RejectedError)
+    async def refused(_request: Request, error: RejectedError) -> Response:
         keys = {404: "not_found", 413: "payload_too_large"}
         return error_body(error.status, keys.get(error.status, "validation_error"), str(error))

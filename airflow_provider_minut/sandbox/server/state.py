@@ -14,7 +14,7 @@ import jwt
 
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.server.faults import Faults
-from airflow_provider_minut.sandbox.server.webhook_sender import Deliveries
+from airflow_provider_minut.sandbox.server.webhook_sender import WebhookSender
 from airflow_provider_minut.sandbox.simulation.catalog import USER
 from airflow_provider_minut.sandbox.simulation.world import World
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from jwt.types import Options
 
 # developer.minut.com, API information: delayed after 20 in a second, refused after 50, and 120 a minute.
-DELAYED_AFTER, REFUSED_AFTER, REFUSED_AFTER_IN_MINUTE = 20, 50, 120
-NEWEST = 100  # user events that are looked at for new ones once a second
-DELAY_PER_REQUEST = 0.05  # seconds; a sandbox choice
+DELAYED_AFTER_PER_SECOND, REJECTED_AFTER_PER_SECOND, REJECTED_AFTER_PER_MINUTE = 20, 50, 120
+MAX_NEW_EVENTS = 100  # user events that are looked at for new ones once a second
+DELAY_PER_REQUEST_SECONDS = 0.05  # seconds; a sandbox choice
 
 
 class SandboxState:
@@ -39,8 +39,8 @@ class SandboxState:
         self.client_secret = config.client_secret
         self.token_lifetime = config.token_lifetime
         self.world = World(config, clock)
-        self.deliveries = Deliveries(
-            config.deliveries, lambda: self.world.user_events(0, NEWEST, newest_first=True)
+        self.deliveries = WebhookSender(
+            config.deliveries, lambda: self.world.user_events(0, MAX_NEW_EVENTS, newest_first=True)
         )
         self.faults = Faults(config.seed, config.fault_rate)
         self._clock = clock
@@ -104,12 +104,12 @@ class SandboxState:
             _drop_until(self._arrived, now - 60)
             _drop_until(self._admitted, now - 60)
             in_second = _count_since(self._admitted, now - 1)
-            full = in_second >= REFUSED_AFTER or len(self._admitted) >= REFUSED_AFTER_IN_MINUTE
+            full = in_second >= REJECTED_AFTER_PER_SECOND or len(self._admitted) >= REJECTED_AFTER_PER_MINUTE
             if self.config.rate_limit and full:
                 return None
             self._admitted.append(now)
-            over = max(in_second + 1 - DELAYED_AFTER, 0) if self.config.rate_limit else 0
-            return over * DELAY_PER_REQUEST
+            over = max(in_second + 1 - DELAYED_AFTER_PER_SECOND, 0) if self.config.rate_limit else 0
+            return over * DELAY_PER_REQUEST_SECONDS
 
     def count_token_request(self) -> None:
         """Count one request to the token endpoint, whatever becomes of it."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import Query, Request
 
-from airflow_provider_minut.sandbox.server.errors import RefusedError, invalid
+from airflow_provider_minut.sandbox.server.errors import RejectedError, invalid
 from airflow_provider_minut.sandbox.simulation.timestamps import from_datetime
 
 MAX_BODY_BYTES = 65_536  # a sandbox choice
@@ -20,7 +20,7 @@ Offset = Annotated[int, Query(ge=0)]
 def moment(field: str, text: str | None, default: int) -> int:
     """Return a time in milliseconds since the epoch.
 
-    :raises RefusedError: it is not ISO 8601 with an offset.
+    :raises RejectedError: it is not ISO 8601 with an offset.
     """
     if text is None:
         return default
@@ -33,13 +33,13 @@ def moment(field: str, text: str | None, default: int) -> int:
 async def limited_body(request: Request) -> bytes:
     """Return the body.
 
-    :raises RefusedError: it is too long; a chunked one does not say so beforehand.
+    :raises RejectedError: it is too long; a chunked one does not say so beforehand.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise RefusedError(413, "Payload too large")
+            raise RejectedError(413, "Payload too large")
     return bytes(body)
 
 
@@ -47,7 +47,7 @@ async def json_object(request: Request, *fields: str) -> dict[str, Any]:
     """Return the JSON object in the body.
 
     :param fields: those it may have.
-    :raises RefusedError: it is none, or has others.
+    :raises RejectedError: it is none, or has others.
     """
     body = await limited_body(request)
     try:
@@ -58,14 +58,14 @@ async def json_object(request: Request, *fields: str) -> dict[str, Any]:
         raise invalid("body", "a JSON object")
     for name in content:
         if name not in fields:
-            raise RefusedError(400, f"{name}: unknown; there are {', '.join(fields)}")
+            raise RejectedError(400, f"{name}: unknown; there are {', '.join(fields)}")
     return content
 
 
 def checked_text(field: str, value: object) -> str:
     """Return ``value``.
 
-    :raises RefusedError: it is no text, or an empty one.
+    :raises RejectedError: it is no text, or an empty one.
     """
     if isinstance(value, str) and value:
         return value
@@ -75,7 +75,7 @@ def checked_text(field: str, value: object) -> str:
 def checked_flag(field: str, value: object) -> bool:
     """Return ``value``.
 
-    :raises RefusedError: it is neither true nor false.
+    :raises RejectedError: it is neither true nor false.
     """
     if isinstance(value, bool):
         return value

@@ -21,14 +21,14 @@ import requests
 from airflow_provider_minut.sandbox.config import DeliveryStyle
 
 ALGORITHMS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
-TIMEOUT = 5.0  # seconds
-ATTEMPTS = 8
-LONGEST_PAUSE = 60.0  # seconds
-LOOK_INTERVAL = 1.0  # seconds
-AT_ONCE = 8
-KEPT = 1_000  # deliveries that can be looked at
+TIMEOUT_SECONDS = 5.0  # seconds
+MAX_ATTEMPTS = 8
+MAX_PAUSE_SECONDS = 60.0  # seconds
+POLL_SECONDS = 1.0  # seconds
+MAX_CONCURRENT_DELIVERIES = 8
+MAX_LISTED_DELIVERIES = 1_000  # deliveries that can be looked at
 
-Event = dict[str, Any]
+EventBody = dict[str, Any]
 
 
 @dataclass
@@ -58,24 +58,24 @@ class _Due:
     headers: dict[str, str] = field(compare=False)
 
 
-class Deliveries:
+class WebhookSender:
     """Webhooks and what is sent to them, in threads of its own from the first webhook on.
 
     :param style: how deliveries look.
     :param newest: returns the newest user events; what is new among them is delivered.
     """
 
-    def __init__(self, style: DeliveryStyle, newest: Callable[[], list[Event]]) -> None:
+    def __init__(self, style: DeliveryStyle, newest: Callable[[], list[EventBody]]) -> None:
         self._style = style
         self._newest = newest
         self._hooks: dict[str, dict[str, Any]] = {}  # with their secrets
-        self._told: deque[str] = deque(maxlen=10 * KEPT)
+        self._announced_ids: deque[str] = deque(maxlen=10 * MAX_LISTED_DELIVERIES)
         self._due: list[_Due] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._stopped = False
         self._thread: threading.Thread | None = None
-        self._sent: deque[Delivery] = deque(maxlen=KEPT)
+        self._sent: deque[Delivery] = deque(maxlen=MAX_LISTED_DELIVERIES)
         self._counts: Counter[str] = Counter()
 
     def register(self, url: str, events: list[str], token: str | None, created_at: str) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Deliveries:
         }
         with self._changed:
             if self._thread is None:
-                self._told.extend(event["id"] for event in self._newest())
+                self._announced_ids.extend(event["id"] for event in self._newest())
                 self._thread = threading.Thread(target=self._run, name="minut-sandbox-webhooks", daemon=True)
                 self._thread.start()
             self._hooks[hook_id] = hook
@@ -107,7 +107,7 @@ class Deliveries:
         with self._changed:
             return self._hooks.pop(hook_id, None) is not None
 
-    def announce(self, event: Event, *, copies: int = 1, delay: float = 0, signed: bool = True) -> int:
+    def announce(self, event: EventBody, *, copies: int = 1, delay: float = 0, signed: bool = True) -> int:
         """Send an event to all webhooks that are for it; return to how many.
 
         :param copies: how often each gets it.
@@ -115,7 +115,7 @@ class Deliveries:
         :param signed: whether the signature is right.
         """
         with self._changed:
-            self._told.append(event["id"])
+            self._announced_ids.append(event["id"])
             hooks = [h for h in self._hooks.values() if "*" in h["events"] or event["type"] in h["events"]]
             for hook in hooks:
                 for _ in range(copies):
@@ -141,7 +141,7 @@ class Deliveries:
         if self._thread:
             self._thread.join()
 
-    def _send_later(self, hook: dict[str, Any], event: Event, delay: float, *, signed: bool) -> None:
+    def _send_later(self, hook: dict[str, Any], event: EventBody, delay: float, *, signed: bool) -> None:
         content = event if self._style.bare else {"hook_id": hook["hook_id"], "event": event}
         if hook["token"] is not None:
             content = {**content, "token": hook["token"]}
@@ -155,8 +155,10 @@ class Deliveries:
         heapq.heappush(self._due, due)
 
     def _run(self) -> None:
-        look_at = time.monotonic() + LOOK_INTERVAL
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="minut-sandbox-webhook") as pool:
+        look_at = time.monotonic() + POLL_SECONDS
+        with ThreadPoolExecutor(
+            MAX_CONCURRENT_DELIVERIES, thread_name_prefix="minut-sandbox-webhook"
+        ) as pool:
             while not self._stopped:
                 with self._changed:
                     now = time.monotonic()
@@ -165,13 +167,13 @@ class Deliveries:
                     until = min(look_at, self._due[0].at) if self._due else look_at
                     self._changed.wait(max(until - now, 0))
                 if time.monotonic() >= look_at:
-                    self._look()
-                    look_at = time.monotonic() + LOOK_INTERVAL
+                    self._announce_new()
+                    look_at = time.monotonic() + POLL_SECONDS
 
-    def _look(self) -> None:
+    def _announce_new(self) -> None:
         """Tell of what has happened by itself."""
         for event in reversed(self._newest()):
-            if event["id"] not in self._told:
+            if event["id"] not in self._announced_ids:
                 self.announce(event)
 
     def _attempt(self, due: _Due) -> None:
@@ -179,15 +181,15 @@ class Deliveries:
         if self._stopped or delivery.hook_id not in self._hooks:
             return
         try:
-            reply = requests.post(delivery.url, data=due.body, headers=due.headers, timeout=TIMEOUT)
+            reply = requests.post(delivery.url, data=due.body, headers=due.headers, timeout=TIMEOUT_SECONDS)
             delivery.status = reply.status_code
         except requests.RequestException:
             delivery.status = None
         with self._changed:
             delivery.attempts += 1
             self._counts[str(delivery.status or "unanswered")] += 1
-            if not delivery.arrived and delivery.attempts < ATTEMPTS:
-                pause = min(self._style.pause * 2 ** (delivery.attempts - 1), LONGEST_PAUSE)
+            if not delivery.arrived and delivery.attempts < MAX_ATTEMPTS:
+                pause = min(self._style.pause * 2 ** (delivery.attempts - 1), MAX_PAUSE_SECONDS)
                 due.at = time.monotonic() + pause
                 heapq.heappush(self._due, due)
                 self._changed.notify()

@@ -9,7 +9,7 @@ from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HOUR, SECO
 SILENT_SINCE = 3 * DAY  # before the sandbox started
 
 
-class Heartbeats:
+class CheckIns:
     """The hourly check-ins of all devices, each at a minute and second of its own.
 
     :param seed: what the places in the hour and the missed check-ins depend on.

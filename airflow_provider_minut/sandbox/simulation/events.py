@@ -8,18 +8,24 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_minut.sandbox.simulation.noise import DETECTED, MAX_DELAY, QUIETED, Event, Spells
+from airflow_provider_minut.sandbox.simulation.noise import (
+    DETECTED,
+    MAX_DELAY,
+    QUIETED,
+    NoiseEvent,
+    NoiseSchedule,
+)
 from airflow_provider_minut.sandbox.simulation.timestamps import HISTORY_START
 
 BOTH = (DETECTED, QUIETED)
 
 
-class Window:
-    """The events that follow from the spells of a home in [start, end), as far as visible ``now``.
+class EventWindow:
+    """The events that follow from the noise of a home in [start, end), as far as visible ``now``.
 
     Of the slots in which each has all its events nothing is computed before it is asked for.
 
-    :param spells: what the events follow from.
+    :param schedule: what the events follow from.
     :param home: the number of the home.
     :param start: the first moment, in milliseconds since the epoch.
     :param end: the moment after the last one.
@@ -28,21 +34,21 @@ class Window:
     """
 
     def __init__(
-        self, spells: Spells, home: int, start: int, end: int, now: int, kinds: Sequence[int] = BOTH
+        self, schedule: NoiseSchedule, home: int, start: int, end: int, now: int, kinds: Sequence[int] = BOTH
     ) -> None:
-        self._spells, self._home, self._now, self._kinds = spells, home, now, kinds
+        self._schedule, self._home, self._now, self._kinds = schedule, home, now, kinds
         self._start, self._end = max(start, HISTORY_START), min(end, now + 1)
-        self._oldest: list[Event] = []
+        self._oldest: list[NoiseEvent] = []
         self._whole = range(0)  # slots
-        self._newest: list[Event] = []
+        self._newest: list[NoiseEvent] = []
         if self._start >= self._end or not kinds:
             return
-        first, last = spells.slot_at(self._start), spells.slot_at(self._end - 1)
-        if not spells.is_certain:
+        first, last = schedule.slot_at(self._start), schedule.slot_at(self._end - 1)
+        if not schedule.is_certain:
             self._oldest = self._visible(range(first, last + 1))
             return
         # From here on slots may have events that have not reached the backend.
-        unsettled = max(min(last, spells.slot_at(now - MAX_DELAY)), first + 1)
+        unsettled = max(min(last, schedule.slot_at(now - MAX_DELAY)), first + 1)
         self._oldest = self._visible(range(first, first + 1))
         self._whole = range(first + 1, unsettled)
         self._newest = self._visible(range(unsettled, last + 1))
@@ -50,29 +56,29 @@ class Window:
     def __len__(self) -> int:
         return len(self._oldest) + len(self._whole) * len(self._kinds) + len(self._newest)
 
-    def newest_first(self, offset: int = 0, limit: int | None = None) -> Iterator[Event]:
+    def newest_first(self, offset: int = 0, limit: int | None = None) -> Iterator[NoiseEvent]:
         """Yield the events from the newest, without the first ``offset`` and at most ``limit``."""
         last = len(self) - offset
         first = 0 if limit is None else max(last - limit, 0)
         return (self._event(index) for index in range(last - 1, first - 1, -1))
 
-    def oldest_first(self) -> Iterator[Event]:
+    def oldest_first(self) -> Iterator[NoiseEvent]:
         """Yield the events from the oldest."""
         return (self._event(index) for index in range(len(self)))
 
-    def _event(self, index: int) -> Event:
+    def _event(self, index: int) -> NoiseEvent:
         if index < len(self._oldest):
             return self._oldest[index]
         slot, kind = divmod(index - len(self._oldest), len(self._kinds))
         if slot >= len(self._whole):
             return self._newest[index - len(self)]
-        return self._spells.events(self._home, self._whole[slot])[self._kinds[kind]]
+        return self._schedule.events(self._home, self._whole[slot])[self._kinds[kind]]
 
-    def _visible(self, slots: Iterable[int]) -> list[Event]:
+    def _visible(self, slots: Iterable[int]) -> list[NoiseEvent]:
         return [
             event
             for slot in slots
-            for event in self._spells.events(self._home, slot)
+            for event in self._schedule.events(self._home, slot)
             if event.kind in self._kinds
             and self._start <= event.time < self._end
             and event.visible_from <= self._now
@@ -81,9 +87,9 @@ class Window:
 
 @dataclass(frozen=True)
 class HomeEvents:
-    """All events of a home in [start, end) that are visible ``now``: those of its spells and the added ones.
+    """All events of a home in [start, end) that are visible ``now``: those of its noise and the added ones.
 
-    :param spells: what the other events follow from.
+    :param schedule: what the other events follow from.
     :param home: the number of the home.
     :param start: the first moment, in milliseconds since the epoch.
     :param end: the moment after the last one.
@@ -92,15 +98,15 @@ class HomeEvents:
     :param kinds: which events, in the order of their time.
     """
 
-    spells: Spells
+    schedule: NoiseSchedule
     home: int
     start: int
     end: int
     now: int
-    added: Iterable[Event] = ()
+    added: Iterable[NoiseEvent] = ()
     kinds: Sequence[int] = BOTH
-    _window: Window = field(init=False)
-    _added: list[Event] = field(init=False)
+    _window: EventWindow = field(init=False)
+    _added: list[NoiseEvent] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_window", self._from(self.start))
@@ -110,34 +116,34 @@ class HomeEvents:
     def __len__(self) -> int:
         return len(self._window) + len(self._added)
 
-    def page(self, offset: int, limit: int) -> list[Event]:
+    def page(self, offset: int, limit: int) -> list[NoiseEvent]:
         """Return at most ``limit`` events, newest first, without the newest ``offset`` ones."""
         # How many of the added events are among those that are left out.
         skipped = bisect_left(range(len(self._added)), offset, key=self._position)
         return list(itertools.islice(self._merged(offset - skipped, skipped, limit), limit))
 
-    def newest_first(self) -> Iterator[Event]:
+    def newest_first(self) -> Iterator[NoiseEvent]:
         """Yield all events from the newest."""
         return self._merged(0, 0, None)
 
-    def oldest_first(self) -> Iterator[Event]:
+    def oldest_first(self) -> Iterator[NoiseEvent]:
         """Yield all events from the oldest."""
         return heapq.merge(self._added[::-1], self._window.oldest_first(), key=_time)
 
-    def _merged(self, offset: int, skipped: int, limit: int | None) -> Iterator[Event]:
+    def _merged(self, offset: int, skipped: int, limit: int | None) -> Iterator[NoiseEvent]:
         return heapq.merge(self._window.newest_first(offset, limit), self._added[skipped:], key=_age)
 
     def _position(self, index: int) -> int:
         """Return how many events are newer than the added one with this index."""
         return index + len(self._from(max(self.start, self._added[index].time)))
 
-    def _from(self, start: int) -> Window:
-        return Window(self.spells, self.home, start, self.end, self.now, self.kinds)
+    def _from(self, start: int) -> EventWindow:
+        return EventWindow(self.schedule, self.home, start, self.end, self.now, self.kinds)
 
 
-def _time(event: Event) -> int:
+def _time(event: NoiseEvent) -> int:
     return event.time
 
 
-def _age(event: Event) -> int:
+def _age(event: NoiseEvent) -> int:
     return -event.time

@@ -17,7 +17,7 @@ QUIET_LEVEL = 55  # dB(A), when noise has quieted
 _NIGHT = (19 * HOUR, 26 * HOUR)  # local time, past midnight
 
 
-class Spell(NamedTuple):
+class NoisyPeriod(NamedTuple):
     """One time of noise in a home, in milliseconds since the epoch; ``level`` is in dB(A)."""
 
     start: int
@@ -25,7 +25,7 @@ class Spell(NamedTuple):
     level: float
 
 
-class Event(NamedTuple):
+class NoiseEvent(NamedTuple):
     """Noise was detected or has quieted: ``kind`` says which.
 
     ``time`` and ``visible_from`` are in milliseconds since the epoch, ``level`` in dB(A); ``slot`` tells the
@@ -40,11 +40,11 @@ class Event(NamedTuple):
     level: float
 
 
-class Spells:
-    """The noisy spells of all homes. A day is divided into slots, and no slot has more than one spell.
+class NoiseSchedule:
+    """The noisy periods of all homes. A day is divided into slots, and no slot has more than one period.
 
-    :param seed: other seeds, other spells.
-    :param per_day: spells per home and day; from 1 on, rounded to a whole number, of which each day has all.
+    :param seed: other seeds, other noise.
+    :param per_day: noise per home and day; from 1 on, rounded to a whole number, of which each day has all.
     :param late_share: the share of events that reach the backend late.
     """
 
@@ -56,7 +56,7 @@ class Spells:
         self._late_share = late_share
         self._duration = min(LONGEST_DURATION, DAY // self.slots // 4)
         # As many as the longest delay has, so that asking again for what is new is cheap.
-        self.spell = lru_cache(maxsize=2048)(self._spell)
+        self.period_in = lru_cache(maxsize=2048)(self._period_in)
         self.events = lru_cache(maxsize=2048)(self._events)
 
     def slot_at(self, moment: int) -> int:
@@ -64,19 +64,23 @@ class Spells:
         day, rest = divmod(moment, DAY)
         return day * self.slots + rest * self.slots // DAY
 
-    def _events(self, home: int, slot: int) -> tuple[Event, ...]:
-        """Return the two events of the spell in this slot, if it has one, by their kind."""
-        spell = self.spell(home, slot)
-        if not spell:
+    def _events(self, home: int, slot: int) -> tuple[NoiseEvent, ...]:
+        """Return the two events of the period in this slot, if it has one, by their kind."""
+        period = self.period_in(home, slot)
+        if not period:
             return ()
-        detected = spell.start + self._duration
+        detected = period.start + self._duration
         return (
-            Event(detected, detected + self._delay(home, slot, DETECTED), home, slot, DETECTED, spell.level),
-            Event(spell.end, spell.end + self._delay(home, slot, QUIETED), home, slot, QUIETED, QUIET_LEVEL),
+            NoiseEvent(
+                detected, detected + self._delay(home, slot, DETECTED), home, slot, DETECTED, period.level
+            ),
+            NoiseEvent(
+                period.end, period.end + self._delay(home, slot, QUIETED), home, slot, QUIETED, QUIET_LEVEL
+            ),
         )
 
-    def _spell(self, home: int, slot: int) -> Spell | None:
-        """Return the spell in this slot, if it has one."""
+    def _period_in(self, home: int, slot: int) -> NoisyPeriod | None:
+        """Return the period in this slot, if it has one."""
         chance, length, loudness, *places = draws(self._seed, "spell", home, slot)
         if chance >= self._chance:
             return None
@@ -84,7 +88,7 @@ class Spells:
         duration = int(self._shortest(end - begin) + length * self._span(end - begin))
         starts = [begin + int(place * (end - begin - duration)) for place in places[:4]]
         start = next((start for start in starts if _is_night(home, start)), starts[-1])
-        return Spell(start, start + duration, round(4 * (78 + loudness * 10.5)) / 4)
+        return NoisyPeriod(start, start + duration, round(4 * (78 + loudness * 10.5)) / 4)
 
     def _bounds(self, slot: int) -> tuple[int, int]:
         day, place = divmod(slot, self.slots)

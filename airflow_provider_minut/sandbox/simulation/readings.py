@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet, local_time
-from airflow_provider_minut.sandbox.simulation.noise import Spells
+from airflow_provider_minut.sandbox.simulation.noise import NoiseSchedule
 from airflow_provider_minut.sandbox.simulation.randomness import draw
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HISTORY_START, HOUR, MINUTE, to_iso
 
 _YEAR = 365 * DAY
-_LOUDEST_OTHERWISE = 65  # dB(A), outside a spell
+_LOUDEST_OTHERWISE = 65  # dB(A), outside a noisy period
 
 UNITS = {
     "sound_level": "dB(A)",
@@ -27,7 +27,7 @@ UNITS = {
 
 
 @dataclass(frozen=True)
-class Span:
+class HistoryQuery:
     """Which history is asked for.
 
     :param start: its first moment, in milliseconds since the epoch.
@@ -49,13 +49,13 @@ class Readings:
 
     :param seed: what the noise on top of the daily rhythm depends on.
     :param fleet: knows in which home a device is.
-    :param spells: when it is noisy there.
+    :param schedule: when it is noisy there.
     """
 
-    def __init__(self, seed: int, fleet: Fleet, spells: Spells) -> None:
+    def __init__(self, seed: int, fleet: Fleet, schedule: NoiseSchedule) -> None:
         self._seed = seed
         self._fleet = fleet
-        self._spells = spells
+        self._schedule = schedule
         self._sensors: dict[str, Callable[[int, int], float]] = {
             "sound_level": self.sound,
             "temperature": self.temperature,
@@ -66,12 +66,12 @@ class Readings:
         }
 
     def sound(self, device: int, moment: int) -> float:
-        """Return the sound level in dB(A): above 75 in a noisy spell of its home, below 70 otherwise."""
+        """Return the sound level in dB(A): above 75 in a noisy period of its home, below 70 otherwise."""
         home = self._fleet.home_of(device)
         noise = self._noise("sound", device, moment)
-        spell = self._spells.spell(home, self._spells.slot_at(moment))
-        if spell and spell.start <= moment < spell.end:
-            return _rounded(spell.level + 3 * noise - 1.5, 4)
+        period = self._schedule.period_in(home, self._schedule.slot_at(moment))
+        if period and period.start <= moment < period.end:
+            return _rounded(period.level + 3 * noise - 1.5, 4)
         return _rounded(min(34 + 14 * self._day(device, moment) + 8 * noise, _LOUDEST_OTHERWISE), 4)
 
     def temperature(self, device: int, moment: int) -> float:
@@ -102,7 +102,7 @@ class Readings:
         """Return what is left in the battery."""
         return 100 - int(100 * self._used(device, moment))
 
-    def history(self, sensor: str, device: int, span: Span, heard: int) -> list[dict[str, Any]]:
+    def history(self, sensor: str, device: int, span: HistoryQuery, heard: int) -> list[dict[str, Any]]:
         """Return the buckets of a span, oldest first, as the API shows them.
 
         :param sensor: a key of :data:`UNITS`.

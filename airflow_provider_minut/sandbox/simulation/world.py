@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_minut.sandbox.simulation.catalog import USER
-from airflow_provider_minut.sandbox.simulation.check_ins import Heartbeats
+from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns
 from airflow_provider_minut.sandbox.simulation.events import BOTH, HomeEvents
 from airflow_provider_minut.sandbox.simulation.fleet import (
     Fleet,
@@ -19,7 +19,13 @@ from airflow_provider_minut.sandbox.simulation.fleet import (
     home_name,
     home_zone,
 )
-from airflow_provider_minut.sandbox.simulation.noise import DETECTED, QUIET_LEVEL, THRESHOLD, Event, Spells
+from airflow_provider_minut.sandbox.simulation.noise import (
+    DETECTED,
+    QUIET_LEVEL,
+    THRESHOLD,
+    NoiseEvent,
+    NoiseSchedule,
+)
 from airflow_provider_minut.sandbox.simulation.randomness import hex_id
 from airflow_provider_minut.sandbox.simulation.readings import Readings
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND, to_iso
@@ -53,13 +59,13 @@ class World:
         self.sparse = config.sparse
         self.fleet = Fleet(config.homes, config.devices, round(config.silent_share * config.devices))
         self._seed = config.seed
-        self._spells = Spells(config.seed, config.spells_per_day, config.late_share)
-        self._heartbeats = Heartbeats(config.seed, self.fleet, config.late_share, self.now())
-        self._readings = Readings(config.seed, self.fleet, self._spells)
+        self._schedule = NoiseSchedule(config.seed, config.noisy_periods_per_day, config.late_share)
+        self._heartbeats = CheckIns(config.seed, self.fleet, config.late_share, self.now())
+        self._readings = Readings(config.seed, self.fleet, self._schedule)
         self._lock = threading.Lock()
         self._changed_homes: dict[int, dict[str, Any]] = {}
         self._changed_devices: dict[int, dict[str, Any]] = {}
-        self._added: dict[int, tuple[Event, ...]] = {}
+        self._added: dict[int, tuple[NoiseEvent, ...]] = {}
         self._numbers = itertools.count(1)
         self._emitted: list[tuple[int, dict[str, Any]]] = []
 
@@ -115,12 +121,12 @@ class World:
 
     def events(self, home: int, start: int, end: int, kinds: Sequence[int] = BOTH) -> HomeEvents:
         """Return the events of a home in [start, end) that are visible now."""
-        return HomeEvents(self._spells, home, start, end, self.now(), self._added.get(home, ()), kinds)
+        return HomeEvents(self._schedule, home, start, end, self.now(), self._added.get(home, ()), kinds)
 
-    def add_event(self, home: int, time: int, kind: int) -> Event:
+    def add_event(self, home: int, time: int, kind: int) -> NoiseEvent:
         """Add an event by hand, visible at once."""
         # Numbers below those of all slots, so that its id is like no other.
-        event = Event(
+        event = NoiseEvent(
             time, 0, home, -next(self._numbers), kind, THRESHOLD + 5 if kind == DETECTED else QUIET_LEVEL
         )
         with self._lock:
@@ -165,7 +171,7 @@ class World:
             self._emitted = [*self._emitted, (time, event)]
         return event
 
-    def home_event(self, event: Event) -> dict[str, Any]:
+    def home_event(self, event: NoiseEvent) -> dict[str, Any]:
         """Return an event as a home has it."""
         shown: dict[str, Any] = {
             "event_id": hex_id(self._seed, "home event", event.home, event.slot, event.kind),
@@ -175,7 +181,7 @@ class World:
         }
         return shown if self.sparse else shown | {"sensor_value": event.level}
 
-    def user_event(self, event: Event) -> dict[str, Any]:
+    def user_event(self, event: NoiseEvent) -> dict[str, Any]:
         """Return an event as a user has it."""
         return {
             "id": hex_id(self._seed, "user event", event.home, event.slot, event.kind),

@@ -100,7 +100,7 @@ def new_token_for_the_second(bench, _outcome):
 
 
 def background_over(bench, _outcome):
-    bench.client._tokens._renewer.join(10)
+    bench.client._tokens._refresh_thread.join(10)
 
 
 def due_and(token_answer, **fields):
@@ -108,9 +108,9 @@ def due_and(token_answer, **fields):
         began = time.monotonic()
         answer = get(bench)
         assert time.monotonic() - began < 3  # a renewal that hangs takes five
-        assert bench.client._tokens._renewer is not None
+        assert bench.client._tokens._refresh_thread is not None
         if token_answer is not None:
-            bench.client._tokens._renewer.join(10)
+            bench.client._tokens._refresh_thread.join(10)
         give_up = time.monotonic() + 10
         while len(bench.server.token_requests) < 2 and time.monotonic() < give_up:
             time.sleep(0.01)  # until the renewal's request is there; nobody answers it

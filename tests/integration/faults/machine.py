@@ -88,7 +88,7 @@ def entries(change, kind="token"):
         use(bench)
         first = bench.new_client()
         first.request("GET", "/homes")
-        name = first._tokens._shared.name if kind == "token" else first._budget._name
+        name = first._tokens._shared.name if kind == "token" else first._rate_limiter._name
         path = directory(bench) / name
         assert path.is_file()
         change(path, first)
@@ -198,7 +198,7 @@ def wrong_password(server, bench):
 def wrong_type(server, bench):
     first = bench.new_client()
     server.admin.rpush(f"minut:{first._tokens._shared.name}", "x")
-    server.admin.set(f"minut:{{{first._budget._name}}}:slots", "x")
+    server.admin.set(f"minut:{{{first._rate_limiter._name}}}:slots", "x")
 
 
 def read_only(server, _bench):

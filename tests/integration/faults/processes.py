@@ -61,10 +61,10 @@ def signalled(number, *, call=get, during="api", on_term=None):
 
 def short_patience(bench):
     """Wait a second for others, not thirty."""
-    bench.monkeypatch.setattr("airflow_provider_minut.api.auth.provider.TOKEN_DEADLINE", 1.0)
+    bench.monkeypatch.setattr("airflow_provider_minut.api.auth.provider.TOKEN_DEADLINE_SECONDS", 1.0)
 
 
-def in_budget_wait(number, on_term=None):
+def in_rate_limit_wait(number, on_term=None):
     """Signal a process that waits for its turn; then ask with a whole budget of the same log."""
 
     def ask(bench):
@@ -73,7 +73,7 @@ def in_budget_wait(number, on_term=None):
         get(bench)
         bench.clock.sleep = lambda seconds: time.sleep(min(seconds, 30))
         process = started(bench, post, on_term=on_term)
-        wait_until(lambda: bench.client.status().budget.waiting)
+        wait_until(lambda: bench.client.status().rate_limit.waiting)
         os.kill(process.pid, number)
         process.join(5)
         assert process.exitcode == (7 if on_term else -number)
@@ -171,8 +171,8 @@ FAULTS = [
           call=signalled(signal.SIGKILL, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock outlives its holder"),
     Fault(what="SIGSTOP in the middle of a token request, which holds the lock; then another task", prepare=short_patience,
           call=signalled(signal.SIGSTOP, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="others wait for ever for a stopped process"),
-    Fault(what="SIGTERM while a task waits for the budget", call=in_budget_wait(signal.SIGTERM, on_term=leave), never="what it waited to send is sent"),
-    Fault(what="SIGKILL while a task waits for the budget", call=in_budget_wait(signal.SIGKILL), never="what it waited to send is sent"),
+    Fault(what="SIGTERM while a task waits for the budget", call=in_rate_limit_wait(signal.SIGTERM, on_term=leave), never="what it waited to send is sent"),
+    Fault(what="SIGKILL while a task waits for the budget", call=in_rate_limit_wait(signal.SIGKILL), never="what it waited to send is sent"),
     Fault(what="Ctrl-C in the middle of a GET", call=interrupted, api=(HANG,), error="KeyboardInterrupt", never="it is tried again"),
     Fault(what="A signal handler's own error, like Airflow's task timeout, in the middle of a GET", call=timed_out, api=(HANG,),
           error="RuntimeError", says="as it was raised", never="it is taken for an error of the network, and tried again"),

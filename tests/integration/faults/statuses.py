@@ -52,7 +52,7 @@ def handed_over(what, value, **fields):
 
 def tells_when(bench, _outcome):
     """The pause holds for all that share the budget."""
-    assert bench.client.status().budget.paused > 100
+    assert bench.client.status().rate_limit.paused > 100
 
 
 def asctime(seconds):

@@ -46,7 +46,7 @@ def serving(*names, trusted=True, mutual=False, **options):
         context = certificate(*names, **options)
         if mutual:
             context.verify_mode = ssl.CERT_REQUIRED
-            context.maximum_version = ssl.TLSVersion.TLSv1_2  # where the refusal comes in the handshake
+            context.maximum_version = ssl.TLSVersion.TLSv1_2  # where the rejection comes in the handshake
             context.load_verify_locations(bundle(bench))
         bench.serve(tls=context)
         if trusted:

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from werkzeug import Response
 
-from airflow_provider_minut.api.rate_limiter import Budget
+from airflow_provider_minut.api.rate_limiter import RateLimiter
 from airflow_provider_minut.api.shared_state.file import FileState
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.api.shared_state.reservations import COUNTED
@@ -25,12 +25,16 @@ def state(request, tmp_path):
 
 
 def budget(state, clock, per_second=20, per_minute=120, client_id="id"):
-    return Budget(state, "https://x/v8", client_id, per_second=per_second, per_minute=per_minute, clock=clock)
+    return RateLimiter(
+        state, "https://x/v8", client_id, per_second=per_second, per_minute=per_minute, clock=clock
+    )
 
 
 def slots_of(a_budget):
     now = a_budget._clock.time()
-    return [round((now + ahead) * 1e6) for ahead in a_budget._state.slots(a_budget._name, now=now).ahead]
+    return [
+        round((now + ahead) * 1e6) for ahead in a_budget._state.reservations(a_budget._name, now=now).ahead
+    ]
 
 
 def most_in_window(times, window):
@@ -40,14 +44,14 @@ def most_in_window(times, window):
 
 def test_first_requests_do_not_wait(state, clock):
     for _ in range(20):
-        budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 1)
+        budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 1)
     assert clock.slept == []
 
 
 def test_21st_request_in_a_second_and_121st_in_a_minute_wait(state, clock):
     sent = []
     for _ in range(121):
-        budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 300)
+        budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 300)
         sent.append(clock.time())
     assert sent[20] - sent[0] == pytest.approx(1.25, abs=0.01)
     assert sent[120] - sent[0] == pytest.approx(60.25, abs=0.01)
@@ -77,12 +81,12 @@ def test_no_interleaving_breaks_a_window_or_the_order(seed):
 
 def test_turn_after_the_deadline_is_an_error_and_takes_no_slot(state, clock):
     one = budget(state, clock, per_minute=1)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     before = slots_of(one)
     with pytest.raises(
         MinutRateLimitError, match=r"GET /x was not sent: its turn would come in 60 s"
     ) as caught:
-        one.wait("GET /x", deadline=clock.monotonic() + 60)
+        one.acquire("GET /x", deadline=clock.monotonic() + 60)
     assert caught.value.retry_after == pytest.approx(60.25, abs=0.01)
     assert slots_of(one) == before
 
@@ -90,7 +94,7 @@ def test_turn_after_the_deadline_is_an_error_and_takes_no_slot(state, clock):
 def test_long_wait_is_told_once_with_its_length(state, clock, caplog):
     caplog.set_level("INFO")
     for _ in range(3):
-        budget(state, clock, per_minute=2).wait("GET /x", deadline=clock.monotonic() + 100)
+        budget(state, clock, per_minute=2).acquire("GET /x", deadline=clock.monotonic() + 100)
     told = [r.getMessage() for r in caplog.records if "waits" in r.getMessage()]
     assert told == [
         "GET /x waits 60 s for its turn: 2 requests a minute are shared by all that use this client."
@@ -100,13 +104,13 @@ def test_long_wait_is_told_once_with_its_length(state, clock, caplog):
 def test_pause_holds_up_everybody(state, clock):
     budget(state, clock).pause(10)
     started = clock.time()
-    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 100)
+    budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 100)
     assert clock.time() - started == pytest.approx(10, abs=0.01)
 
 
 def test_pause_that_begins_during_a_wait_is_kept_too(state, clock):
     one = budget(state, clock, per_second=1)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     sleep = clock.sleep
 
     def meet_429(seconds):
@@ -116,18 +120,20 @@ def test_pause_that_begins_during_a_wait_is_kept_too(state, clock):
 
     clock.sleep = meet_429
     started = clock.time()
-    one.wait("GET /x", deadline=clock.monotonic() + 100)
+    one.acquire("GET /x", deadline=clock.monotonic() + 100)
     assert clock.time() - started >= 30
 
 
 def test_pause_is_bounded(state, clock):
     budget(state, clock).pause(10**9)
-    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 301)
+    budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 301)
 
 
 def test_clients_have_budgets_of_their_own(state, clock):
     for client_id in "ab":
-        budget(state, clock, per_minute=1, client_id=client_id).wait("GET /x", deadline=clock.monotonic() + 1)
+        budget(state, clock, per_minute=1, client_id=client_id).acquire(
+            "GET /x", deadline=clock.monotonic() + 1
+        )
     assert clock.slept == []
 
 
@@ -156,7 +162,7 @@ COUNTS = [0] * COUNTED
 def test_damaged_log_starts_anew(state, clock, damage):
     one = budget(state, clock)
     state.update(one._name, lambda _: damage)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     assert clock.slept == []
     assert len(slots_of(one)) == 1
     assert one.status().last_hour == 1
@@ -164,9 +170,9 @@ def test_damaged_log_starts_anew(state, clock, damage):
 
 def test_clock_set_back_by_a_day_blocks_nobody(state, clock):
     one = budget(state, clock, per_minute=1)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     clock.now -= 86_400
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
 
 
 def test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue(
@@ -214,7 +220,7 @@ def test_slot_is_taken_when_the_request_is_sent_and_not_before_its_token_is_ther
     httpserver.expect_request("/v8/homes").respond_with_json({"homes": []})
     with make_client(requests_per_second=20, requests_per_minute=120) as client:
         client.request("GET", "/homes")
-        assert client.status().budget.last_second == 1
+        assert client.status().rate_limit.last_second == 1
 
 
 def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make_client, httpserver, clock):
@@ -232,7 +238,7 @@ def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make
     httpserver.expect_request("/v8/homes").respond_with_handler(note)
     with make_client(deadline=7200.0) as client:
         client.request("GET", "/homes")
-        client._budget.pause(300)
+        client._rate_limiter.pause(300)
         client.request("GET", "/homes")
     assert sent == ["Bearer one", "Bearer two"]
 
@@ -240,7 +246,7 @@ def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make
 def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
     one = budget(state, clock, per_second=2, per_minute=5)
     for _ in range(2):
-        one.wait("GET /x", deadline=clock.monotonic() + 1)
+        one.acquire("GET /x", deadline=clock.monotonic() + 1)
     expected = {
         "per_second": 2,
         "per_minute": 5,
@@ -273,9 +279,9 @@ def test_hour_is_counted_in_whole_minutes(state, clock):
     one = budget(state, clock)
     clock.advance(60 - clock.now % 60)
     for _ in range(3):
-        one.wait("GET /x", deadline=clock.monotonic() + 1)
+        one.acquire("GET /x", deadline=clock.monotonic() + 1)
     clock.advance(59 * 60 + 59.9)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     assert one.status().last_hour == 4
     clock.advance(0.1)
     assert one.status().last_hour == 1
@@ -291,7 +297,7 @@ def test_hour_that_nobody_counted_is_0(state, clock):
 
 def test_hour_is_complete_however_far_ahead_the_last_request_waits(state, clock):
     one = budget(state, clock, per_minute=1)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     clock.advance(58 * 60)
     for _ in range(40):
         one._take("GET /x", 2400)
@@ -308,20 +314,20 @@ def test_pause_is_five_minutes_at_most(state, clock):
 def test_waits_of_two_seconds_are_worth_telling(state, clock, caplog, seconds, told):
     caplog.set_level("INFO")
     budget(state, clock).pause(seconds)
-    budget(state, clock).wait("GET /x", deadline=clock.monotonic() + 100)
+    budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 100)
     assert len(caplog.records) == told
 
 
 def test_request_that_waited_took_one_slot(state, clock):
     one = budget(state, clock, per_second=1)
     for _ in range(3):
-        one.wait("GET /x", deadline=clock.monotonic() + 100)
+        one.acquire("GET /x", deadline=clock.monotonic() + 100)
     assert len(slots_of(one)) == 3
 
 
 def test_rest_of_a_pause_is_kept_however_short(state, clock):
     one = budget(state, clock, per_second=1)
-    one.wait("GET /x", deadline=clock.monotonic() + 1)
+    one.acquire("GET /x", deadline=clock.monotonic() + 1)
     sleep = clock.sleep
 
     def meet_429(seconds):
@@ -331,12 +337,12 @@ def test_rest_of_a_pause_is_kept_however_short(state, clock):
 
     clock.sleep = meet_429
     started = clock.time()
-    one.wait("GET /x", deadline=clock.monotonic() + 100)
+    one.acquire("GET /x", deadline=clock.monotonic() + 100)
     assert clock.time() - started >= 1.75
 
 
 def test_deadline_is_a_moment_on_the_monotonic_clock(state, clock):
     clock.ticks = 100.0
     budget(state, clock).pause(50)
-    budget(state, clock).wait("GET /x", deadline=200.0)
+    budget(state, clock).acquire("GET /x", deadline=200.0)
     assert sum(clock.slept) == pytest.approx(50, abs=0.01)

@@ -32,7 +32,7 @@ def test_working_connection_is_described_without_a_secret(minut_sandbox, capsys,
         r"^Token       fresh, ends \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(in \d+ s\)$", told, re.MULTILINE
     )
     assert re.search(
-        r"^Budget      \d of 20 used this second, 3 of 120 this minute, 3 this hour$", told, re.MULTILINE
+        r"^Rate limit  \d of 20 used this second, 3 of 120 this minute, 3 this hour$", told, re.MULTILINE
     )
     assert minut_sandbox.stats()["token_requests"] == 1, "it uses the token that is shared"
     assert minut_sandbox.client_secret not in told
@@ -41,9 +41,9 @@ def test_working_connection_is_described_without_a_secret(minut_sandbox, capsys,
 
 def test_pause_and_waiting_requests_are_told(minut_sandbox, capsys):
     client = MinutHook().get_conn()
-    client._budget.pause(2)
+    client._rate_limiter.pause(2)
     assert main([]) == 0
-    client._budget.pause(60)
+    client._rate_limiter.pause(60)
     capsys.readouterr()
     assert main([]) == 1
     told = capsys.readouterr().out

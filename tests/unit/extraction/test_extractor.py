@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutNotFoundError
 from airflow_provider_minut.extraction.datasets import DATASETS, Selection, tabular
-from airflow_provider_minut.extraction.extractor import Extraction
+from airflow_provider_minut.extraction.extractor import Extractor
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
 END = START + timedelta(hours=1)
@@ -20,17 +20,17 @@ class Account:
     def __init__(self, heard=(START, START, START)):
         self.settings = SimpleNamespace(requests_per_minute=120)
         self.max_window = timedelta(days=7)
-        self.requests_sent = 5
+        self.request_count = 5
         self.asked = []
         self.heard = heard
         self.broken = None
 
     def iter_homes(self):
-        self.requests_sent += 1
+        self.request_count += 1
         yield from ({"home_id": home_id, "name": home_id.upper()} for home_id in ("b2", "b1"))
 
     def iter_devices(self):
-        self.requests_sent += 1
+        self.request_count += 1
         for number, heard in reversed(list(enumerate(self.heard))):
             device = {"device_id": f"d{number}", "home": f"b{number % 2 + 1}"}
             yield device | ({"last_heard_from_at": heard} if heard else {})
@@ -38,20 +38,20 @@ class Account:
     def iter_home_event_parts(self, home_id, *, start_at, end_at, event_types):
         self.asked.append((home_id, start_at, end_at, tuple(event_types)))
         for part in (0, 1):
-            self.requests_sent += 1
+            self.request_count += 1
             times = [start_at + timedelta(minutes=10 * part + n) for n in (2, 0, 1)]
             yield ({"event_id": f"{home_id}-{t:%M}", "home_id": home_id, "event_time": t} for t in times)
 
     def iter_readings(self, device_id, sensor, *, start_at, end_at, **options):
         self.asked.append((device_id, sensor, start_at, end_at, options))
-        self.requests_sent += 1
+        self.request_count += 1
         if (device_id, sensor) == self.broken:
             raise MinutNotFoundError("404", status=404)
         yield {"time": start_at, "value": 1.0, "max": 2.0}
 
 
 def extract(account, dataset, **selection):
-    extraction = Extraction(
+    extraction = Extractor(
         account, Selection(dataset=dataset, **{"start_at": START, "end_at": END, **selection})
     )
     return list(extraction.rows()), extraction
@@ -138,7 +138,7 @@ def test_plan_is_told_before_it_starts(caplog):
     caplog.set_level(logging.INFO)
     account = Account([START] * 200)
     account.max_window = timedelta(minutes=20)
-    rows = Extraction(account, Selection(dataset="readings", start_at=START, end_at=END)).rows()
+    rows = Extractor(account, Selection(dataset="readings", start_at=START, end_at=END)).rows()
     next(rows)
     assert "for the readings of 200 devices from" in caplog.messages[0]
     assert "2400 requests, about 19 min at 120 a minute" in caplog.messages[0]
@@ -147,7 +147,7 @@ def test_plan_is_told_before_it_starts(caplog):
 def test_plan_says_which_devices_are_left_out_and_that_nothing_waits(caplog):
     caplog.set_level(logging.INFO)
     account = Account([START, START - timedelta(days=3)])
-    list(Extraction(account, Selection(dataset="readings", start_at=START, end_at=END)).rows())
+    list(Extractor(account, Selection(dataset="readings", start_at=START, end_at=END)).rows())
     assert "Plan: 4 requests, no wait at" in caplog.messages[0]
     assert "for the readings of 1 devices (1 more have not checked in) from 20" in caplog.messages[0]
     assert "." not in caplog.messages[0].partition(" from ")[2].rstrip("."), "no one needs microseconds"
@@ -157,7 +157,7 @@ def test_progress_is_told_now_and_then_with_the_time_left(caplog):
     caplog.set_level(logging.INFO)
     seconds = iter(range(0, 10_000, 10))
     selection = Selection(dataset="readings", start_at=START, end_at=END, sensors=["humidity", "battery"])
-    list(Extraction(Account(), selection, monotonic=lambda: next(seconds)).rows())
+    list(Extractor(Account(), selection, monotonic=lambda: next(seconds)).rows())
     assert caplog.messages[1:] == [
         "1 of 6 sensors, 1 rows, 2 requests; about 100 s left.".replace("100 s", "2 min"),
         "3 of 6 sensors, 3 rows, 4 requests; about 40 s left.",

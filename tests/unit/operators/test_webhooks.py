@@ -62,7 +62,7 @@ def test_secret_is_in_no_log_and_no_result(minut_sandbox, variables, caplog, cap
         create(events=["*"])
     stored = RegisteredWebhook.from_json(variables[KEY])
     printed = capsys.readouterr()
-    for secret in (stored.hook_secret, stored.echoed):
+    for secret in (stored.hook_secret, stored.token):
         assert secret not in caplog.text + printed.out + printed.err + result
 
 
@@ -175,5 +175,5 @@ def test_reconciling_what_is_not_registered_says_so(minut_sandbox, variables):
 def test_stored_webhook_is_json_of_texts(minut_sandbox, variables):
     create()
     assert set(json.loads(variables[KEY])) == {
-        *("hook_id", "url", "events", "hook_secret", "echoed", "header", "algorithm", "encoding")
+        *("hook_id", "url", "events", "hook_secret", "token", "header", "algorithm", "encoding")
     }

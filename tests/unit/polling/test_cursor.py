@@ -21,38 +21,38 @@ def kept(cursor):
 
 def test_each_event_is_new_once():
     cursor = EventCursor(NOON, {"old": NOON})
-    assert cursor.take([("old", NOON), ("a", NOON)], NOON + MINUTE) == {"a": False}
-    assert cursor.take([("old", NOON), ("a", NOON), ("b", NOON)], NOON + 2 * MINUTE) == {"b": False}
-    cursor.settle(["a", "b"])
-    assert cursor.take([("a", NOON), ("b", NOON)], NOON + 3 * MINUTE) == {}
+    assert cursor.add([("old", NOON), ("a", NOON)], NOON + MINUTE) == {"a": False}
+    assert cursor.add([("old", NOON), ("a", NOON), ("b", NOON)], NOON + 2 * MINUTE) == {"b": False}
+    cursor.mark_stored(["a", "b"])
+    assert cursor.add([("a", NOON), ("b", NOON)], NOON + 3 * MINUTE) == {}
 
 
 def test_late_event_is_new_and_one_that_is_too_late_is_not():
     cursor = EventCursor(NOON, {})
     late = [("late", NOON - LOOKBACK), ("too late", NOON - LOOKBACK - MINUTE)]
-    assert cursor.take(late, NOON + MINUTE) == {"late": False}
+    assert cursor.add(late, NOON + MINUTE) == {"late": False}
 
 
 def test_restart_repeats_only_what_may_not_have_been_stored():
     cursor = EventCursor(NOON, {})
-    cursor.take([("stored", NOON)], NOON)
-    cursor.settle(["stored"])
-    cursor.take([("pending", NOON)], NOON)
+    cursor.add([("stored", NOON)], NOON)
+    cursor.mark_stored(["stored"])
+    cursor.add([("pending", NOON)], NOON)
     again = kept(cursor)
-    assert again.take([("stored", NOON), ("pending", NOON), ("new", NOON)], NOON) == {
+    assert again.add([("stored", NOON), ("pending", NOON), ("new", NOON)], NOON) == {
         "pending": True,
         "new": False,
     }
     twice = kept(again)
-    assert twice.take([("pending", NOON), ("new", NOON)], NOON) == {"pending": True, "new": True}
+    assert twice.add([("pending", NOON), ("new", NOON)], NOON) == {"pending": True, "new": True}
 
 
 def test_what_is_kept_does_not_grow():
     cursor = EventCursor(NOON, {})
     for number in range(1_000):
         now = NOON + number * MINUTE
-        cursor.take([(str(number), now)], now)
-        cursor.settle([str(number)])
+        cursor.add([(str(number), now)], now)
+        cursor.mark_stored([str(number)])
         cursor = kept(cursor)
     assert len(cursor.to_state()["stored"]) == LOOKBACK / MINUTE + 1
 
@@ -83,7 +83,7 @@ def test_any_history_with_crashes_tells_each_event_at_least_once_and_repeats_onl
     for minute in range(200):
         now = NOON + minute * MINUTE
         visible = [(n, moment) for n, moment in events.items() if int(n) <= minute]
-        new = cursor.take(visible, now)
+        new = cursor.add(visible, now)
         state = cursor.to_state()  # before anything is handed on
         for event_id, redelivered in new.items():
             if chance.random() < 0.1:
@@ -93,7 +93,7 @@ def test_any_history_with_crashes_tells_each_event_at_least_once_and_repeats_onl
             stored.add(event_id)
         else:
             if chance.random() < 0.8:
-                cursor.settle(new)
+                cursor.mark_stored(new)
                 state = cursor.to_state()
                 continue
         cursor = EventCursor.from_state(json.loads(json.dumps(state)))

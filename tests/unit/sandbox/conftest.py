@@ -26,5 +26,5 @@ def api(clock):
 @pytest.fixture(scope="module")
 def quiet():
     """One sandbox for all tests of a module that leave it as it was."""
-    with serve(StillClock(), spells_per_day=3) as asked:
+    with serve(StillClock(), noisy_periods_per_day=3) as asked:
         yield asked

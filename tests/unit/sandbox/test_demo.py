@@ -13,7 +13,7 @@ import textwrap
 
 import pytest
 
-from airflow_provider_minut.sandbox.assumptions import SANDBOX_CHOICES
+from airflow_provider_minut.sandbox.assumptions import ASSUMPTIONS
 from airflow_provider_minut.sandbox.pytest_plugin import __file__ as plugin_file
 
 SANDBOX = [sys.executable, "-m", "airflow_provider_minut.sandbox"]
@@ -58,7 +58,7 @@ def test_port_in_use_is_one_clear_line():
 
 def test_help_lists_every_sandbox_choice():
     text = " ".join(run(*SANDBOX, "--help").stdout.split())
-    for choice in SANDBOX_CHOICES:
+    for choice in ASSUMPTIONS:
         assert " ".join(choice.split()) in text
 
 

@@ -74,8 +74,8 @@ def test_impossible_value_is_named_with_its_option(option, value):
         ("--homes", "1.5"),
         ("--devices", "-1"),
         ("--seed", "-1"),
-        ("--spells-per-day", "-0.1"),
-        ("--spells-per-day", "nan"),
+        ("--noisy-periods-per-day", "-0.1"),
+        ("--noisy-periods-per-day", "nan"),
         ("--late-share", "0.95"),
         ("--silent-share", "1.1"),
         ("--fault-rate", "2"),
@@ -88,7 +88,18 @@ def test_impossible_fleet_is_named_with_its_option(option, value, capsys):
 
 
 def test_fleet_is_as_the_options_say():
-    options = ["--homes", "7", "--devices", "9", "--seed", "5", "--spells-per-day", "24", "--late-share", "0"]
+    options = [
+        "--homes",
+        "7",
+        "--devices",
+        "9",
+        "--seed",
+        "5",
+        "--noisy-periods-per-day",
+        "24",
+        "--late-share",
+        "0",
+    ]
     with start(
         *options, "--silent-share", "0.5", "--fault-rate", "0", "--sparse", "--no-rate-limit"
     ) as process:
@@ -112,7 +123,7 @@ def test_fleet_is_as_the_options_say():
         ("homes", 0, "from 1 to 10000000"),
         ("devices", -1, "from 0 to 10000000"),
         ("seed", -1, "from 0 to"),
-        ("spells_per_day", float("inf"), "from 0 to 8640"),
+        ("noisy_periods_per_day", float("inf"), "from 0 to 8640"),
         ("late_share", 1, "from 0 to 0.9"),
         ("silent_share", float("nan"), "from 0 to 1"),
         ("fault_rate", 1.01, "from 0 to 1"),

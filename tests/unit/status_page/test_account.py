@@ -11,7 +11,14 @@ from werkzeug import Response
 
 from airflow_provider_minut.api.shared_state.file import MAX_ENTRY_BYTES, FileState
 from airflow_provider_minut.api.shared_state.memory import MemoryState
-from airflow_provider_minut.status_page.account import EACH, MOST, MOST_BYTES, Account, _device, _snapshot
+from airflow_provider_minut.status_page.account import (
+    MAX_SNAPSHOT_BYTES,
+    MAX_SNAPSHOT_REQUESTS,
+    SECONDS_PER_REQUEST,
+    Account,
+    _device,
+    _snapshot,
+)
 from tests.conftest import CLIENT_SECRET
 
 HOUR = 3600.0
@@ -69,7 +76,7 @@ def looked_at(accounts, clock, hours, every=15.0):
     number = 0
     while clock.time() < until:
         account = accounts[number % len(accounts)]
-        if account.is_due(account.look()):
+        if account.is_due(account.cached()):
             account.read()
         clock.advance(every)
         number += 1
@@ -118,7 +125,7 @@ def test_many_who_look_at_once_make_one_reading(serve, sent, make_account, tmp_p
     for thread in threads:
         thread.join()
     assert len(sent) == 3  # token, devices, homes
-    assert {account.look().read_at for account in accounts} == {sent[0]}
+    assert {account.cached().read_at for account in accounts} == {sent[0]}
 
 
 def test_next_reading_waits_in_proportion_to_the_last(serve, sent, make_account, clock):
@@ -126,7 +133,7 @@ def test_next_reading_waits_in_proportion_to_the_last(serve, sent, make_account,
     account = make_account()
     account.read()
     assert len(sent) == 5  # token, devices, three pages of homes
-    clock.advance(5 * EACH - 0.1)
+    clock.advance(5 * SECONDS_PER_REQUEST - 0.1)
     account.read()
     assert len(sent) == 5
     clock.advance(0.2)
@@ -138,8 +145,8 @@ def test_large_account_is_read_in_part_and_says_so(serve, sent, make_account):
     serve(homes=5_000)
     account = make_account()
     account.read()
-    snapshot = account.look()
-    assert len(sent) <= MOST
+    snapshot = account.cached()
+    assert len(sent) <= MAX_SNAPSHOT_REQUESTS
     assert not snapshot.complete
     assert snapshot.problem == ""
     assert snapshot.counts["homes"] == 7 * 99 + 1
@@ -160,9 +167,9 @@ def test_whoever_is_killed_while_reading_is_not_followed_at_once(serve, sent, ma
     with pytest.raises(KilledError):
         one.read()
     other = make_account(state)
-    assert not other.is_due(other.look())
-    clock.advance(EACH)
-    assert other.is_due(other.look())
+    assert not other.is_due(other.cached())
+    clock.advance(SECONDS_PER_REQUEST)
+    assert other.is_due(other.cached())
 
 
 def test_clock_that_was_set_back_does_not_stop_it(serve, make_account, clock):
@@ -170,7 +177,7 @@ def test_clock_that_was_set_back_does_not_stop_it(serve, make_account, clock):
     account = make_account()
     account.read()
     clock.now -= 86_400
-    assert account.is_due(account.look())
+    assert account.is_due(account.cached())
 
 
 @pytest.mark.parametrize("use", ["most", "waiting", "paused"])
@@ -179,46 +186,46 @@ def test_tasks_come_first(serve, sent, make_account, clock, use):
     account = make_account()
     account.read()
     clock.advance(HOUR / 4)
-    budget = account.client._budget
+    budget = account.client._rate_limiter
     if use == "paused":
         budget.pause(20)
     else:
         for _ in range(96 if use == "most" else 21):
             budget._take("GET /x", 300)
             clock.advance(0.1 if use == "most" else 0)
-    before = account.look()
+    before = account.cached()
     sent.clear()
     account.read()
-    after = account.look()
+    after = account.cached()
     assert sent == []
     assert after.problem == "Not read, to leave the request budget to tasks."
-    assert (after.devices, after.read_at, after.refused) == (before.devices, before.read_at, False)
-    assert after.next_at == clock.time() + EACH
+    assert (after.devices, after.read_at, after.rejected) == (before.devices, before.read_at, False)
+    assert after.next_at == clock.time() + SECONDS_PER_REQUEST
 
 
 def test_problem_is_told_and_what_was_known_stays(serve, make_account, clock):
     serve()
     account = make_account()
     account.read()
-    known = account.look()
+    known = account.cached()
     serve(api_status=lambda _number: 503)
     clock.advance(HOUR / 4)
     account.read()
-    assert "503" in account.look().problem
-    assert account.look().devices == known.devices
-    assert account.look().read_at == known.read_at
+    assert "503" in account.cached().problem
+    assert account.cached().devices == known.devices
+    assert account.cached().read_at == known.read_at
     serve()
     clock.advance(HOUR / 4)
     account.read()
-    assert account.look().problem == ""
+    assert account.cached().problem == ""
 
 
 def test_refused_credentials_are_told_as_such(serve, make_account):
     serve(token_status=401)
     account = make_account()
     account.read()
-    assert account.look().refused
-    assert "Minut refused the client credentials" in account.look().problem
+    assert account.cached().rejected
+    assert "Minut refused the client credentials" in account.cached().problem
 
 
 def test_nothing_readable_is_kept_and_other_credentials_find_nothing(serve, make_account, clock):
@@ -226,11 +233,11 @@ def test_nothing_readable_is_kept_and_other_credentials_find_nothing(serve, make
     state = MemoryState()
     account = make_account(state)
     account.read()
-    assert account.look().counts["homes"] == 2
+    assert account.cached().counts["homes"] == 2
     stored = b"".join(state._entries.values())
     for readable in (b"Home", b"next_at", CLIENT_SECRET.encode()):
         assert readable not in stored
-    assert make_account(state, base_url="http://127.0.0.1:9/v8").look().read_at == 0
+    assert make_account(state, base_url="http://127.0.0.1:9/v8").cached().read_at == 0
 
 
 def test_those_with_problems_come_first():
@@ -294,8 +301,8 @@ def test_snapshot_of_a_huge_account_fits_into_a_shared_file(make_account, tmp_pa
     ]
     account._keep(_snapshot([], devices, True))
     assert max(path.stat().st_size for path in (tmp_path / "state").iterdir()) < MAX_ENTRY_BYTES
-    assert MOST_BYTES < MAX_ENTRY_BYTES * 3 / 4
-    found = account.look()
+    assert MAX_SNAPSHOT_BYTES < MAX_ENTRY_BYTES * 3 / 4
+    found = account.cached()
     assert 100 < len(found.devices) < 1_000
     assert found.counts["devices"] == 3_000
 
@@ -305,4 +312,4 @@ def test_readings_are_never_closer_than_their_requests_allow(serve, sent, make_a
     account = make_account()
     looked_at([account], clock, hours=2, every=3.0)
     readings = sorted(set(sent))
-    assert min(later - earlier for earlier, later in pairwise(readings)) >= 2 * EACH
+    assert min(later - earlier for earlier, later in pairwise(readings)) >= 2 * SECONDS_PER_REQUEST

@@ -12,18 +12,24 @@ import requests
 from airflow_provider_minut.api.shared_state.factory import open_shared_state
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.plugins.minut import MinutWebhooksPlugin
+from airflow_provider_minut.plugins.minut import MinutPlugin
 from airflow_provider_minut.status_page import permissions as access
-from airflow_provider_minut.status_page.account import SETTINGS, Account
-from airflow_provider_minut.status_page.page import PAGE, POLICY, Accounts, Page, _open_account
-from airflow_provider_minut.webhooks.delivery_log import Journal
+from airflow_provider_minut.status_page.account import ACCOUNT_SETTINGS, Account
+from airflow_provider_minut.status_page.page import (
+    CONTENT_SECURITY_POLICY,
+    PAGE_HTML,
+    Accounts,
+    StatusPage,
+    _open_account,
+)
+from airflow_provider_minut.webhooks.delivery_log import DeliveryLog
 from airflow_provider_minut.webhooks.receiver import Receiver, create_app
 from airflow_provider_minut.webhooks.registry import WebhookRegistry
 from tests.conftest import CLIENT_SECRET
 from tests.deliveries import an_event, registered
 from tests.unit.webhooks.test_receiver import serving
 
-WEBHOOK = registered(echoed="come-back")
+WEBHOOK = registered(token="come-back")
 
 
 @pytest.fixture
@@ -61,75 +67,75 @@ def accounts(make_client, clock, started):
 
 
 def test_nobody_waits_for_minut(accounts, started, minut):
-    first = accounts.tell("minut_default")
+    first = accounts.describe("minut_default")
     assert minut.log == []
     assert (first["credentials"], first["read_at"], first["counts"]) == ("unknown", None, None)
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     assert len(started) == 1  # one at a time
     started.pop()()
-    told = accounts.tell("minut_default")
+    told = accounts.describe("minut_default")
     assert (told["credentials"], told["problem"], told["token"]) == ("accepted", "", "fresh")
     assert [row["name"] for row in told["devices"]] == ["<b>Device 0</b>", "<b>Device 1</b>"]
     assert told["counts"] == {"homes": 1, "devices": 2, "offline": 0, "low": 0}
-    assert told["budget"]["last_hour"] == 2
+    assert told["rate_limit"]["last_hour"] == 2
     assert started == []
 
 
 def test_reading_that_fails_unexpectedly_is_tried_again(accounts, started, minut, caplog):
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     account = accounts._opened["minut_default"][1]
     read, account.read = account.read, lambda: 1 / 0
     started.pop()()
     assert "minut_default could not be read for the page (ZeroDivisionError)." in caplog.text
     account.read = read
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     started.pop()()
-    assert accounts.tell("minut_default")["read_at"]
+    assert accounts.describe("minut_default")["read_at"]
 
 
 def test_neither_token_nor_secret_is_told(accounts, started, minut):
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     started.pop()()
-    told = json.dumps(accounts.tell("minut_default"))
+    told = json.dumps(accounts.describe("minut_default"))
     for secret in (CLIENT_SECRET, "token-1", "Basic"):
         assert secret not in told
 
 
 def test_refused_credentials_are_told_with_the_reason(accounts, started, httpserver):
     httpserver.expect_request("/v8/oauth/token").respond_with_json({"error": "invalid_client"}, 401)
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     started.pop()()
-    told = accounts.tell("minut_default")
-    assert told["credentials"] == "refused"
+    told = accounts.describe("minut_default")
+    assert told["credentials"] == "rejected"
     assert "Minut refused the client credentials" in told["problem"]
     assert told["token"] is None
 
 
 def test_minut_that_does_not_answer_says_nothing_of_the_credentials(accounts, started, httpserver):
     httpserver.expect_request("/v8/oauth/token").respond_with_data("", 503)
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     started.pop()()
-    told = accounts.tell("minut_default")
+    told = accounts.describe("minut_default")
     assert told["credentials"] == "unknown"
     assert "503" in told["problem"]
 
 
 def test_connection_that_cannot_be_used_is_told_without_its_secret(accounts, caplog):
-    assert accounts.tell("bad") == {
+    assert accounts.describe("bad") == {
         "conn_id": "bad",
         "problem": "timeout: must be a number of seconds",
     }
-    broken = accounts.tell("broken")
+    broken = accounts.describe("broken")
     assert broken["problem"] == "The connection could not be read (RuntimeError); see the debug log."
 
 
 def test_connection_is_read_once_a_minute(accounts, clock):
     for _ in range(3):
-        accounts.tell("minut_default")
-        accounts.tell("bad")
+        accounts.describe("minut_default")
+        accounts.describe("bad")
         clock.advance(20)
     assert sorted(accounts.opened) == ["bad", "minut_default"]
-    accounts.tell("minut_default")
+    accounts.describe("minut_default")
     assert len(accounts.opened) == 3
 
 
@@ -138,12 +144,14 @@ def page(accounts, monkeypatch):
     monkeypatch.setattr(access, "connection_ids", lambda: {"minut_default", "minut_other"})
     texts = {"main": WEBHOOK.to_json(), "other": registered().to_json()}
     state = MemoryState()
-    return Page(WebhookRegistry(lambda: texts), Journal(lambda: state), accounts)
+    return StatusPage(WebhookRegistry(lambda: texts), DeliveryLog(lambda: state), accounts)
 
 
 def data(page, monkeypatch, connections=(), variables=()):
-    monkeypatch.setattr(access, "may_see_connection", lambda user, name: user == "me" and name in connections)
-    monkeypatch.setattr(access, "may_see_variable", lambda user, key: user == "me" and key in variables)
+    monkeypatch.setattr(
+        access, "can_read_connection", lambda user, name: user == "me" and name in connections
+    )
+    monkeypatch.setattr(access, "can_read_variable", lambda user, key: user == "me" and key in variables)
     reply = asyncio.run(page.data("me"))
     assert reply.headers["cache-control"] == "no-store"
     return json.loads(reply.body)
@@ -159,19 +167,19 @@ def test_connections_and_webhooks_are_told_to_whom_airflow_shows_them(page, monk
 
 def test_deliveries_are_told_without_the_webhooks_secrets(page, monkeypatch):
     from airflow_provider_minut.events import event_payload
-    from airflow_provider_minut.webhooks import delivery_log as journal
+    from airflow_provider_minut.webhooks import delivery_log as delivery_log
 
-    monkeypatch.setattr(journal, "PAUSE", 0.0)
+    monkeypatch.setattr(delivery_log, "WRITE_INTERVAL_SECONDS", 0.0)
 
     async def note():
-        page._journal.taken(WEBHOOK, event_payload(an_event(), via="webhook"), "recorded")
-        page._journal.refused(WEBHOOK, "wrong signature")
-        await page._journal._writer
+        page._delivery_log.accepted(WEBHOOK, event_payload(an_event(), via="webhook"), "recorded")
+        page._delivery_log.rejected(WEBHOOK, "wrong signature")
+        await page._delivery_log._writer
 
     asyncio.run(note())
     (told,) = data(page, monkeypatch, (), ["minut_webhook_secret_main"])["webhooks"]
-    assert told["taken"][0]["what"] == "recorded"
-    assert (told["refused"][0]["why"], told["refused"][0]["times"]) == ("wrong signature", 1)
+    assert told["accepted"][0]["outcome"] == "recorded"
+    assert (told["rejected"][0]["reason"], told["rejected"][0]["deliveries"]) == ("wrong signature", 1)
     for secret in (WEBHOOK.hook_secret, WEBHOOK.hook_id, "come-back"):
         assert secret not in json.dumps(told)
 
@@ -187,17 +195,19 @@ def test_without_a_login_there_is_no_page(page, path):
 
 
 def test_nothing_but_what_is_in_the_page_runs_in_it():
-    reply = asyncio.run(Page(None, None, Accounts()).page())
-    assert reply.headers["content-security-policy"] == POLICY
-    assert "unsafe" not in POLICY
-    assert POLICY.startswith("default-src 'none'; script-src 'sha256-")
-    assert "frame-ancestors 'self'" in POLICY
-    assert len(re.findall(r"<(?:script|style)", PAGE)) == 2
-    assert not re.search(r"https?:|//[a-z]|\ssrc=|\shref=|\sstyle=|\son\w+=|innerHTML|insertAdjacent", PAGE)
+    reply = asyncio.run(StatusPage(None, None, Accounts()).page())
+    assert reply.headers["content-security-policy"] == CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+    assert CONTENT_SECURITY_POLICY.startswith("default-src 'none'; script-src 'sha256-")
+    assert "frame-ancestors 'self'" in CONTENT_SECURITY_POLICY
+    assert len(re.findall(r"<(?:script|style)", PAGE_HTML)) == 2
+    assert not re.search(
+        r"https?:|//[a-z]|\ssrc=|\shref=|\sstyle=|\son\w+=|innerHTML|insertAdjacent", PAGE_HTML
+    )
 
 
 def test_plugin_is_a_page_of_this_airflow():
-    (view,) = MinutWebhooksPlugin.external_views
+    (view,) = MinutPlugin.external_views
     assert view["destination"] == "nav"
     assert view["href"] == "minut/status"  # below the UI's own path, wherever that is
 
@@ -207,9 +217,9 @@ def test_account_of_a_connection_asks_once_and_not_for_long(minut_sandbox, tmp_p
     account = _open_account("minut_default")
     open_shared_state.cache_clear()
     settings = account.client.settings
-    assert {name: getattr(settings, name) for name in SETTINGS} == SETTINGS
+    assert {name: getattr(settings, name) for name in ACCOUNT_SETTINGS} == ACCOUNT_SETTINGS
     account.read()
-    assert account.look().counts["devices"] == 3
+    assert account.cached().counts["devices"] == 3
 
 
 def test_connections_of_the_environment_are_listed(minut_sandbox, monkeypatch):

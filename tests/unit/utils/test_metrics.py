@@ -82,7 +82,7 @@ def test_names_are_documented():
     source = (ROOT / "airflow_provider_minut" / "api" / "http" / "transport.py").read_text()
     page = (ROOT / "docs" / "observability.md").read_text()
     assert transport.Observer
-    for name in ("requests", "token_requests", "retries", "rate_limited", "budget_wait"):
+    for name in ("requests", "token_requests", "retries", "rate_limited", "rate_limit_wait"):
         assert f'"{name}"' in source
         assert f"`minut.{name}`" in page
 

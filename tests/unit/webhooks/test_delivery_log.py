@@ -11,7 +11,7 @@ from airflow_provider_minut.api.shared_state.file import FileState
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.events import event_payload
 from airflow_provider_minut.webhooks import delivery_log as journal_module
-from airflow_provider_minut.webhooks.delivery_log import KEPT, LIFETIME, Journal
+from airflow_provider_minut.webhooks.delivery_log import MAX_ROWS, RETENTION_SECONDS, DeliveryLog
 from tests.deliveries import HOME, NOISE, an_event, registered
 
 WEBHOOK = registered()
@@ -30,7 +30,7 @@ class CountingState(MemoryState):
 
 @pytest.fixture
 def state(monkeypatch):
-    monkeypatch.setattr(journal_module, "PAUSE", 0.01)
+    monkeypatch.setattr(journal_module, "WRITE_INTERVAL_SECONDS", 0.01)
     return CountingState()
 
 
@@ -41,7 +41,7 @@ def now():
 
 @pytest.fixture
 def journal(state, now):
-    return Journal(lambda: state, lambda: now[0])
+    return DeliveryLog(lambda: state, lambda: now[0])
 
 
 def noted(journal, *notes):
@@ -55,45 +55,45 @@ def noted(journal, *notes):
     asyncio.run(note())
 
 
-def taken(journal, webhook=WEBHOOK, what="recorded"):
-    return lambda: journal.taken(webhook, event_payload(an_event(), via="webhook"), what)
+def accepted(journal, webhook=WEBHOOK, what="recorded"):
+    return lambda: journal.accepted(webhook, event_payload(an_event(), via="webhook"), what)
 
 
-def refused(journal, why, webhook=WEBHOOK):
-    return lambda: journal.refused(webhook, why)
+def rejected(journal, reason, webhook=WEBHOOK):
+    return lambda: journal.rejected(webhook, reason)
 
 
 def test_another_api_server_reads_what_was_noted(journal, state, now):
-    noted(journal, taken(journal), refused(journal, "wrong signature"))
-    entry = Journal(lambda: state).read(WEBHOOK)
-    assert entry.taken == [(now[0], NOISE, HOME, "recorded")]
-    assert entry.refused == [(now[0], now[0], 1, "wrong signature")]
+    noted(journal, accepted(journal), rejected(journal, "wrong signature"))
+    entry = DeliveryLog(lambda: state).read(WEBHOOK)
+    assert entry.accepted == [(now[0], NOISE, HOME, "recorded")]
+    assert entry.rejected == [(now[0], now[0], 1, "wrong signature")]
 
 
 def test_what_several_api_servers_note_is_together(journal, state, now):
-    other = Journal(lambda: state, lambda: now[0])
-    noted(journal, taken(journal, what="first"), refused(journal, "too large"))
+    other = DeliveryLog(lambda: state, lambda: now[0])
+    noted(journal, accepted(journal, what="first"), rejected(journal, "too large"))
     now[0] += 10
-    noted(other, taken(other, what="second"), *[refused(other, "too large")] * 2)
+    noted(other, accepted(other, what="second"), *[rejected(other, "too large")] * 2)
     entry = journal.read(WEBHOOK)
-    assert [row.what for row in entry.taken] == ["second", "first"]
-    assert entry.refused == [(now[0], now[0] - 10, 3, "too large")]
+    assert [row.outcome for row in entry.accepted] == ["second", "first"]
+    assert entry.rejected == [(now[0], now[0] - 10, 3, "too large")]
 
 
 def test_ten_thousand_forgeries_are_one_row_and_one_write_and_displace_nothing(journal, state, now):
     reasons = ["wrong signature", "too large", "too slow"]
-    noted(journal, taken(journal), refused(journal, "no event: id: must be a text"))
+    noted(journal, accepted(journal), rejected(journal, "no event: id: must be a text"))
     state.writes.clear()
     now[0] += 1
     began = time.perf_counter()
-    noted(journal, *(refused(journal, reasons[number % 3]) for number in range(10_000)))
+    noted(journal, *(rejected(journal, reasons[number % 3]) for number in range(10_000)))
     assert time.perf_counter() - began < 5
     entry = journal.read(WEBHOOK)
     assert len(state.writes) == 1
     assert len(state.writes[0]) < 2_000
-    assert sum(row.times for row in entry.refused) == 10_001
-    assert {row.why for row in entry.refused} == {*reasons, "no event: id: must be a text"}
-    assert len(entry.taken) == 1
+    assert sum(row.deliveries for row in entry.rejected) == 10_001
+    assert {row.reason for row in entry.rejected} == {*reasons, "no event: id: must be a text"}
+    assert len(entry.accepted) == 1
     assert journal._new == {}
 
 
@@ -107,51 +107,51 @@ def test_last_twenty_are_kept_of_each_kind(journal, now):
 
     noted(
         journal,
-        *(later(taken(journal, what=str(number))) for number in range(30)),
-        *(later(refused(journal, str(number))) for number in range(30)),
+        *(later(accepted(journal, what=str(number))) for number in range(30)),
+        *(later(rejected(journal, str(number))) for number in range(30)),
     )
     entry = journal.read(WEBHOOK)
-    assert [row.what for row in entry.taken] == [str(number) for number in range(29, 29 - KEPT, -1)]
-    assert [row.why for row in entry.refused] == [str(number) for number in range(29, 29 - KEPT, -1)]
+    assert [row.outcome for row in entry.accepted] == [str(number) for number in range(29, 29 - MAX_ROWS, -1)]
+    assert [row.reason for row in entry.rejected] == [str(number) for number in range(29, 29 - MAX_ROWS, -1)]
 
 
 def test_after_two_days_it_is_forgotten(journal, now):
-    noted(journal, taken(journal, what="old"), refused(journal, "old"))
-    now[0] += LIFETIME
-    noted(journal, taken(journal, what="new"))
-    assert [row.what for row in journal.read(WEBHOOK).taken] == ["new", "old"]
+    noted(journal, accepted(journal, what="old"), rejected(journal, "old"))
+    now[0] += RETENTION_SECONDS
+    noted(journal, accepted(journal, what="new"))
+    assert [row.outcome for row in journal.read(WEBHOOK).accepted] == ["new", "old"]
     now[0] += 1
-    noted(journal, taken(journal, what="newer"))
+    noted(journal, accepted(journal, what="newer"))
     entry = journal.read(WEBHOOK)
-    assert [row.what for row in entry.taken] == ["newer", "new"]
-    assert entry.refused == []
+    assert [row.outcome for row in entry.accepted] == ["newer", "new"]
+    assert entry.rejected == []
 
 
 def test_only_who_has_the_webhooks_secret_reads_it(journal, state):
-    noted(journal, taken(journal), refused(journal, "wrong signature"))
+    noted(journal, accepted(journal), rejected(journal, "wrong signature"))
     stored = b"".join(state._entries.values())
     for readable in (NOISE, HOME, WEBHOOK.hook_id, WEBHOOK.hook_secret, "signature"):
         assert readable.encode() not in stored
     other = registered(hook_id=WEBHOOK.hook_id)
-    assert journal.read(other).taken == journal.read(other).refused == []
+    assert journal.read(other).accepted == journal.read(other).rejected == []
 
 
 def test_deliveries_go_on_while_the_state_cannot_be_used(now, caplog, monkeypatch):
-    monkeypatch.setattr(journal_module, "PAUSE", 0.01)
+    monkeypatch.setattr(journal_module, "WRITE_INTERVAL_SECONDS", 0.01)
 
     def broken():
         raise OSError
 
-    journal = Journal(broken, lambda: now[0])
-    noted(journal, taken(journal))
+    journal = DeliveryLog(broken, lambda: now[0])
+    noted(journal, accepted(journal))
     assert "Deliveries cannot be noted for the page." in caplog.text
     assert journal._new == {}
 
 
 def test_whoever_holds_the_lock_is_not_waited_for_long(tmp_path, now, monkeypatch):
-    monkeypatch.setattr(journal_module, "PAUSE", 0.01)
+    monkeypatch.setattr(journal_module, "WRITE_INTERVAL_SECONDS", 0.01)
     state = FileState(tmp_path / "state", fallback=MemoryState())
-    journal = Journal(lambda: state, lambda: now[0])
+    journal = DeliveryLog(lambda: state, lambda: now[0])
     with journal._vault(WEBHOOK).lock(timeout=1):
-        noted(journal, taken(journal))
-    assert len(journal.read(WEBHOOK).taken) == 1
+        noted(journal, accepted(journal))
+    assert len(journal.read(WEBHOOK).accepted) == 1

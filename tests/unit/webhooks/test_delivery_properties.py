@@ -13,7 +13,7 @@ from airflow_provider_minut.webhooks.delivery import ForeignDeliveryError, read_
 from tests.deliveries import an_event, registered
 from tests.strategies import almost, json_values
 
-WEBHOOK = registered(hook_id="the-hook", echoed="come-back")
+WEBHOOK = registered(hook_id="the-hook", token="come-back")
 VALUE = "nobody-may-read-this"
 ids = st.from_regex(r"\A[A-Za-z0-9_.-]{1,20}\Z") | st.just(f"{VALUE} ")
 events = almost(

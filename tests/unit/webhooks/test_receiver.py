@@ -18,12 +18,18 @@ import pytest
 import uvicorn
 
 from airflow_provider_minut.webhooks import receiver as receiver_module
-from airflow_provider_minut.webhooks.receiver import MOST_BYTES, MOST_FAILURES, Failures, Receiver, create_app
+from airflow_provider_minut.webhooks.receiver import (
+    MAX_BODY_BYTES,
+    MAX_FAILURES_PER_MINUTE,
+    FailureCounter,
+    Receiver,
+    create_app,
+)
 from airflow_provider_minut.webhooks.registry import WebhookRegistry
 from tests.deliveries import NOISE, Sender, an_event, delivery, registered, request_bytes
 
 PATH = "/webhooks/main"
-WEBHOOK = registered(echoed="come-back")
+WEBHOOK = registered(token="come-back")
 
 
 class Recorder:
@@ -58,15 +64,15 @@ def recorder():
 
 
 class Notes:
-    """A journal that writes nothing."""
+    """A delivery log that writes nothing."""
 
     def __init__(self):
         self.all = []
 
-    def taken(self, webhook, event, what):
+    def accepted(self, webhook, event, what):
         self.all.append((webhook, event["event_type"], what))
 
-    def refused(self, webhook, why):
+    def rejected(self, webhook, why):
         self.all.append((webhook, None, why))
 
 
@@ -184,7 +190,7 @@ def test_duplicate_keys_and_unknown_fields_do_no_harm(sender, recorder):
 
 
 def test_too_large_body_is_413_however_it_comes(sender, recorder):
-    body = b" " * (MOST_BYTES + 1)
+    body = b" " * (MAX_BODY_BYTES + 1)
     chunked = (
         f"POST {PATH} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
         + (f"{len(body):x}\r\n".encode() + body + b"\r\n") * 2
@@ -193,12 +199,12 @@ def test_too_large_body_is_413_however_it_comes(sender, recorder):
     assert sender.send([signed(body)]) == [413]
     assert sender.send([chunked]) == [413]
     largest = json.dumps(an_event(filler="")).encode()
-    filler = "x" * (MOST_BYTES - len(largest))
+    filler = "x" * (MAX_BODY_BYTES - len(largest))
     assert sender.send([signed(json.dumps(an_event(filler=filler)).encode())]) == [201]
 
 
 def test_slow_body_is_408(sender, monkeypatch):
-    monkeypatch.setattr(receiver_module, "LONGEST", 0.05)
+    monkeypatch.setattr(receiver_module, "BODY_TIMEOUT_SECONDS", 0.05)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nx".encode()
     assert sender.send([head]) == [408]
 
@@ -246,15 +252,15 @@ def test_failures_are_limited_and_told_in_short(sender, recorder, caplog):
     forged = request_bytes(PATH, *delivery(registered(), an_event()))
     genuine = request_bytes(PATH, *delivery(WEBHOOK, an_event()))
     with caplog.at_level(logging.DEBUG):
-        statuses = sender.send([forged] * (MOST_FAILURES + 40) + [genuine])
-    assert statuses == [401] * MOST_FAILURES + [429] * 40 + [201]
+        statuses = sender.send([forged] * (MAX_FAILURES_PER_MINUTE + 40) + [genuine])
+    assert statuses == [401] * MAX_FAILURES_PER_MINUTE + [429] * 40 + [201]
     assert len([r for r in caplog.records if r.levelno >= logging.WARNING]) == 1
     assert an_event()["user_id"] not in caplog.text
 
 
 def test_counts_are_told_when_the_minute_is_over(caplog):
     now = [100.0]
-    failures = Failures(clock=lambda: now[0])
+    failures = FailureCounter(clock=lambda: now[0])
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             failures.add("unknown name")
@@ -323,9 +329,11 @@ def test_importing_the_plugin_costs_nothing():
 
 def test_minute_of_failures_begins_with_the_first_and_is_a_minute(caplog):
     now = [0.0]
-    failures = Failures(clock=lambda: now[0])
+    failures = FailureCounter(clock=lambda: now[0])
     with caplog.at_level(logging.WARNING):
-        assert [failures.add("x") for _ in range(MOST_FAILURES + 1)] == [False] * MOST_FAILURES + [True]
+        assert [failures.add("x") for _ in range(MAX_FAILURES_PER_MINUTE + 1)] == [
+            False
+        ] * MAX_FAILURES_PER_MINUTE + [True]
         assert len(caplog.messages) == 1
         now[0] = 59.9
         assert failures.add("y")
@@ -365,8 +373,8 @@ def test_reasons_name_the_webhook_only_if_there_is_one(server, texts, recorder, 
     cases = {
         "unknown name": request_bytes("/webhooks/forged%0Aname", body, headers),
         "wrong signature main": request_bytes(PATH, body, {}),
-        "foreign echo main": signed(foreign),
-        "too large": signed(b" " * (MOST_BYTES + 1)),
+        "foreign token main": signed(foreign),
+        "too large": signed(b" " * (MAX_BODY_BYTES + 1)),
         "no event main: body: must be a JSON object that is an event, or has one as event": signed(b"{}"),
     }
     for reason, request in cases.items():
@@ -393,7 +401,7 @@ def test_what_became_of_deliveries_is_noted_for_webhooks_that_exist(sender, reco
     foreign = json.dumps({"event": an_event(), "hook_id": "another"}).encode()
     good = request_bytes(PATH, body, headers)
     sender.send([good, good, request_bytes(PATH, *delivery(WEBHOOK, an_event(created_at=old)))])
-    sender.send([request_bytes(PATH, body, {}), signed(b" " * (MOST_BYTES + 1)), signed(foreign)])
+    sender.send([request_bytes(PATH, body, {}), signed(b" " * (MAX_BODY_BYTES + 1)), signed(foreign)])
     sender.send([signed(json.dumps({"event": an_event(id=7)}).encode())])
     sender.send([request_bytes(f"/webhooks/forged-{number}", body, headers) for number in range(10)])
     recorder.broken = True
@@ -405,7 +413,7 @@ def test_what_became_of_deliveries_is_noted_for_webhooks_that_exist(sender, reco
         (NOISE, "left out: older than 7 days"),
         (None, "wrong signature"),
         (None, "too large"),
-        (None, "foreign echo"),
+        (None, "foreign token"),
         (None, "no event: id: must be a text that is not empty, not int"),
         (None, "the database could not be used; Minut sends it again"),
     ]
@@ -413,8 +421,8 @@ def test_what_became_of_deliveries_is_noted_for_webhooks_that_exist(sender, reco
 
 def test_refusals_are_noted_beyond_the_limit_too(sender, notes):
     forged = request_bytes(PATH, *delivery(registered(), an_event()))
-    assert sender.send([forged] * (MOST_FAILURES + 1))[-1] == 429
-    assert len(notes.all) == MOST_FAILURES + 1
+    assert sender.send([forged] * (MAX_FAILURES_PER_MINUTE + 1))[-1] == 429
+    assert len(notes.all) == MAX_FAILURES_PER_MINUTE + 1
 
 
 def test_all_webhooks_are_looked_up_like_one():
@@ -436,5 +444,9 @@ def test_all_webhooks_are_looked_up_like_one():
 
 
 def test_limits_are_those_that_are_documented():
-    assert (MOST_BYTES, MOST_FAILURES, receiver_module.LONGEST) == (65_536, 60, 10.0)
+    assert (MAX_BODY_BYTES, MAX_FAILURES_PER_MINUTE, receiver_module.BODY_TIMEOUT_SECONDS) == (
+        65_536,
+        60,
+        10.0,
+    )
     assert len(receiver_module._NOBODY.hook_secret) == 40

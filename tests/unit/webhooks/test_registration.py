@@ -16,7 +16,7 @@ BODY = b'{"event": {}}'
 
 def test_what_was_written_is_read():
     webhook = registered(
-        events=("battery_low", "alarm_heard"), echoed="back", algorithm="sha1", encoding="base64"
+        events=("battery_low", "alarm_heard"), token="back", algorithm="sha1", encoding="base64"
     )
     assert RegisteredWebhook.from_json(webhook.to_json()) == webhook
 
@@ -29,7 +29,7 @@ def test_what_was_written_is_read():
         ({"hook_secret": None}, "hook_secret"),
         ({"events": "battery_low"}, "events"),
         ({"events": [7]}, "events"),
-        ({"echoed": 7}, "echoed"),
+        ({"token": 7}, "token"),
         ({"header": "X:Y"}, "header"),
         ({"algorithm": "md5"}, "algorithm"),
         ({"encoding": "base32"}, "encoding"),
@@ -51,7 +51,7 @@ def test_other_text_is_no_webhook(text):
 
 
 def test_secrets_are_not_shown():
-    webhook = registered(echoed="come-back")
+    webhook = registered(token="come-back")
     assert webhook.hook_secret not in repr(webhook)
     assert "come-back" not in repr(webhook)
 
@@ -90,7 +90,7 @@ def test_what_has_a_default_may_be_missing():
     given = {"hook_id": "h", "url": "https://x", "events": [], "hook_secret": "s"}
     webhook = RegisteredWebhook.from_json(json.dumps(given))
     assert webhook == RegisteredWebhook(hook_id="h", url="https://x", events=(), hook_secret="s")
-    assert (webhook.echoed, webhook.header) == (None, "X-Minut-Signature")
+    assert (webhook.token, webhook.header) == (None, "X-Minut-Signature")
     assert (webhook.algorithm, webhook.encoding) == ("sha256", "hex")
 
 
@@ -99,5 +99,5 @@ def test_delivery_is_not_led_to_another_place(httpserver):
         status=307, headers={"Location": httpserver.url_for("/there")}
     )
     webhook = registered()
-    assert webhook.deliver({"id": "x"}, httpserver.url_for("/here")) == 307
+    assert webhook.send({"id": "x"}, httpserver.url_for("/here")) == 307
     assert [request.path for request, _ in httpserver.log] == ["/here"]

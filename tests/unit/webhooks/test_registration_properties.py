@@ -18,7 +18,7 @@ stored = almost(
         "url": texts,
         "events": st.lists(texts, max_size=3),
         "hook_secret": st.just(WEBHOOK.hook_secret) | texts,
-        "echoed": st.none() | texts,
+        "token": st.none() | texts,
         "header": st.sampled_from(["X-Minut-Signature", "x y"]),
         "algorithm": st.sampled_from(["sha256", "sha1"]),
         "encoding": st.sampled_from(["hex", "base64"]),
@@ -33,7 +33,7 @@ GOOD = json.loads(WEBHOOK.to_json())
 @example(json.dumps({**GOOD, "algorithm": []}), b"")
 @example(json.dumps({**GOOD, "encoding": {}}), b"")
 @example(json.dumps({**GOOD, "hook_secret": "\ud800"}), b"")
-@example(json.dumps({**GOOD, "echoed": "\ud800"}), b"")
+@example(json.dumps({**GOOD, "token": "\ud800"}), b"")
 def test_variable_is_a_webhook_that_can_check_or_an_error_without_a_value(text, body):
     try:
         webhook = RegisteredWebhook.from_json(text)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from airflow_provider_minut.sandbox.server.errors import RefusedError, invalid, not_found
+from airflow_provider_minut.sandbox.server.errors import RejectedError, invalid, not_found
 from airflow_provider_minut.sandbox.server.validation import (
     Offset,
     checked_flag,
@@ -16,7 +16,7 @@ from airflow_provider_minut.sandbox.server.validation import (
     json_object,
     moment,
 )
-from airflow_provider_minut.sandbox.simulation.readings import UNITS, Span
+from airflow_provider_minut.sandbox.simulation.readings import UNITS, HistoryQuery
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND
 from airflow_provider_minut.sandbox.simulation.world import World
 
@@ -77,9 +77,11 @@ def device_routes(world: World) -> APIRouter:
         end = moment("end_at", end_at, now)
         start = moment("start_at", start_at, end - DAY)
         if end - start > MAX_DAYS * DAY:
-            raise RefusedError(400, f"start_at: must be at most {MAX_DAYS} days before end_at")
+            raise RejectedError(400, f"start_at: must be at most {MAX_DAYS} days before end_at")
         readings, heard = world.readings(number)
-        span = Span(start, end, time_resolution * SECOND, null_fill=null_fill, min_max=include_min_max)
+        span = HistoryQuery(
+            start, end, time_resolution * SECOND, null_fill=null_fill, min_max=include_min_max
+        )
         answer: dict[str, Any] = {"unit": UNITS[sensor], "time_resolution": time_resolution}
         values = readings.history(sensor, number, span, heard)
         return JSONResponse(answer | ({"values": values} if values or not world.sparse else {}))

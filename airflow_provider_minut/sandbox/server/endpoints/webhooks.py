@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from airflow_provider_minut.sandbox.server.errors import RefusedError, invalid, not_found
+from airflow_provider_minut.sandbox.server.errors import RejectedError, invalid, not_found
 from airflow_provider_minut.sandbox.server.validation import checked_text, json_object
-from airflow_provider_minut.sandbox.server.webhook_sender import Deliveries
+from airflow_provider_minut.sandbox.server.webhook_sender import WebhookSender
 from airflow_provider_minut.sandbox.simulation.catalog import USER_EVENT_NAMES
 from airflow_provider_minut.sandbox.simulation.timestamps import to_iso
 from airflow_provider_minut.sandbox.simulation.world import World
@@ -18,7 +18,7 @@ from airflow_provider_minut.sandbox.simulation.world import World
 MAX_HOOKS = 100  # a sandbox choice
 
 
-def webhook_routes(world: World, deliveries: Deliveries) -> APIRouter:
+def webhook_routes(world: World, deliveries: WebhookSender) -> APIRouter:
     """Return the endpoints of webhooks."""
     router = APIRouter(prefix="/webhooks", redirect_slashes=False)
 
@@ -28,7 +28,7 @@ def webhook_routes(world: World, deliveries: Deliveries) -> APIRouter:
         url, events = _checked_url(content.get("url")), _checked_events(content.get("events"))
         token = checked_text("token", content["token"]) if "token" in content else None
         if len(deliveries.hooks()) >= MAX_HOOKS:
-            raise RefusedError(400, f"There are {MAX_HOOKS} webhooks already")
+            raise RejectedError(400, f"There are {MAX_HOOKS} webhooks already")
         return JSONResponse(deliveries.register(url, events, token, to_iso(world.now())))
 
     @router.get("")
@@ -66,8 +66,8 @@ def _checked_events(value: object) -> list[str]:
     if not isinstance(value, list) or not value:
         raise invalid("events", "a list that is not empty")
     if "*" in value and len(value) > 1:
-        raise RefusedError(400, "wildcard events can only be used with a single event")
+        raise RejectedError(400, "wildcard events can only be used with a single event")
     for name in value:
         if name != "*" and (not isinstance(name, str) or name not in USER_EVENT_NAMES):
-            raise RefusedError(400, f"events: there is no {name!r}")
+            raise RejectedError(400, f"events: there is no {name!r}")
     return value

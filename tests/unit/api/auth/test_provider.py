@@ -141,7 +141,7 @@ def test_failed_renewal_is_logged_and_the_old_token_used_on(make_client, httpser
     for _ in range(3):
         assert client.get_access_token() == "token-1"
         wait_for(lambda: "the present one is used on" in caplog.text, "the warning")
-        client._tokens._renewer.join()
+        client._tokens._refresh_thread.join()
     assert len(asked) == 2  # after a failure it waits before it tries again
     clock.advance(41)
     client.get_access_token()
@@ -305,7 +305,7 @@ def test_renewal_that_hangs_elsewhere_is_not_waited_for_for_ever(
     """Whoever holds the lock may be stopped. After the deadline each asks for itself."""
     state = MemoryState()
     client = make_client(state=state)
-    monkeypatch.setattr("airflow_provider_minut.api.auth.provider.LOOK_AGAIN", 0.001)
+    monkeypatch.setattr("airflow_provider_minut.api.auth.provider.REFRESH_POLL_SECONDS", 0.001)
     with state.lock(client._tokens._shared.name, timeout=1):
         ticking = threading.Thread(target=lambda: [clock.advance(1) or time.sleep(0.005) for _ in range(60)])
         ticking.start()
@@ -385,11 +385,11 @@ def test_token_reply_that_is_no_json_is_a_response_error(make_client, httpserver
 @pytest.mark.parametrize(
     "entry",
     [
-        b"", b"\x00\xff", b"{", b"[]", b"null", b"{}", b'{"v": 2}', b'{"v": 1, "retry_at": "x", "refusal": ""}',
-        b'{"v": 1, "retry_at": 0, "refusal": "", "access_token": "old"}',
-        b'{"v": 1, "retry_at": 0, "refusal": "", "access_token": "old", "issued_at": 1800000100, "lifetime": 3600}',
-        b'{"v": 1, "retry_at": 0, "refusal": "", "access_token": "old", "issued_at": 1799990000, "lifetime": 3600}',
-        b'{"v": 1, "retry_at": 1899990000, "refusal": "No.", "issued_at": 0}',
+        b"", b"\x00\xff", b"{", b"[]", b"null", b"{}", b'{"v": 2}', b'{"v": 1, "retry_at": "x", "rejection": ""}',
+        b'{"v": 1, "retry_at": 0, "rejection": "", "access_token": "old"}',
+        b'{"v": 1, "retry_at": 0, "rejection": "", "access_token": "old", "issued_at": 1800000100, "lifetime": 3600}',
+        b'{"v": 1, "retry_at": 0, "rejection": "", "access_token": "old", "issued_at": 1799990000, "lifetime": 3600}',
+        b'{"v": 1, "retry_at": 1899990000, "rejection": "No.", "issued_at": 0}',
     ],
 )  # fmt: skip
 def test_broken_foreign_old_or_future_entry_is_replaced(make_client, token_endpoint, entry):

@@ -61,8 +61,8 @@ def pause_of(request, monkeypatch):
 def look(client):
     """Ask for the token, and wait for the renewal that this may have begun."""
     token = client.get_access_token()
-    if client._tokens._renewer:
-        client._tokens._renewer.join()
+    if client._tokens._refresh_thread:
+        client._tokens._refresh_thread.join()
     return token
 
 
@@ -209,9 +209,9 @@ def test_renewal_keeps_no_process_alive_and_is_one_at_a_time(make_client, httpse
     client.get_access_token()
     clock.advance(3400)
     client.get_access_token()
-    renewer = client._tokens._renewer
+    renewer = client._tokens._refresh_thread
     client.get_access_token()
-    assert client._tokens._renewer is renewer
+    assert client._tokens._refresh_thread is renewer
     assert renewer.daemon
     release.set()
     renewer.join()
@@ -233,7 +233,7 @@ def test_token_that_another_process_replaced_meanwhile_is_not_dropped(make_clien
     client = make_client()
     old = client._tokens.get()
     client._tokens.get(max_age=-1)
-    assert client._tokens.drop(old)
+    assert client._tokens.invalidate(old)
     assert client.get_access_token() == "token-2"
     assert len(token_endpoint) == 2
 
@@ -320,5 +320,5 @@ def test_refused_token_that_another_has_replaced_already_costs_no_request(make_c
 @pytest.mark.parametrize(("value", "may_help"), [("a", True), ("m", False), ("z", True)])
 def test_only_the_token_that_was_futile_is_not_replaced(make_client, token_endpoint, value, may_help):
     tokens = make_client()._tokens
-    tokens.note_futile(Token("m", 0.0, 60.0, 0.0))
-    assert tokens.drop(Token(value, 0.0, 60.0, 0.0)) == may_help
+    tokens.note_futile_refresh(Token("m", 0.0, 60.0, 0.0))
+    assert tokens.invalidate(Token(value, 0.0, 60.0, 0.0)) == may_help

@@ -9,11 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_minut.api.auth.token import (
-    MAX_LIFETIME,
+    MAX_LIFETIME_SECONDS,
     Token,
     TokenEntry,
     TokenState,
-    token_from_reply,
+    token_from_response,
 )
 from airflow_provider_minut.exceptions import MinutResponseError, MinutStatusError
 from tests.conftest import FakeClock
@@ -32,7 +32,7 @@ replies = almost(
 entries = almost(
     {
         "v": st.just(1),
-        "refusal": texts,
+        "rejection": texts,
         "retry_at": st.floats(NOW - 100, NOW + 100) | numbers,
         "access_token": values,
         "issued_at": st.floats(NOW - 4000, NOW + 100) | numbers,
@@ -45,13 +45,13 @@ entries = almost(
 def is_safe(token):
     """Whether a token can go into a header, and ends."""
     sendable = isinstance(token.value, str) and token.value.isascii() and token.value.isprintable()
-    return sendable and " " not in token.value and 0 < token.lifetime <= MAX_LIFETIME
+    return sendable and " " not in token.value and 0 < token.lifetime <= MAX_LIFETIME_SECONDS
 
 
 @given(replies | json_values)
 def test_token_reply_gives_a_safe_token_or_a_typed_error_without_it(reply):
     try:
-        token = token_from_reply(reply, (NOW, 1000.0))
+        token = token_from_response(reply, (NOW, 1000.0))
     except (MinutResponseError, MinutStatusError) as error:
         value = reply.get("access_token") if isinstance(reply, dict) else None
         assert not isinstance(value, str) or len(value) < 20 or value not in str(error)
@@ -62,30 +62,34 @@ def test_token_reply_gives_a_safe_token_or_a_typed_error_without_it(reply):
 
 
 @given(entries | json_values)
-@example({"v": 1, "refusal": "", "retry_at": 10**400})
-@example({"v": 1, "refusal": "", "retry_at": 0, "access_token": "a", "issued_at": NOW, "lifetime": 10**400})
-@example({"v": 1, "refusal": "", "retry_at": 0, "access_token": "a", "issued_at": -(10**400), "lifetime": 1})
-@example({"v": 1, "refusal": "", "retry_at": 0, "access_token": "a\nb", "issued_at": NOW, "lifetime": 60})
-@example({"v": 1, "refusal": "", "retry_at": 0, "access_token": 7, "issued_at": NOW, "lifetime": 60})
-@example({"v": 1, "refusal": "", "retry_at": 0, "access_token": "a", "issued_at": NOW, "lifetime": math.inf})
+@example({"v": 1, "rejection": "", "retry_at": 10**400})
+@example({"v": 1, "rejection": "", "retry_at": 0, "access_token": "a", "issued_at": NOW, "lifetime": 10**400})
+@example(
+    {"v": 1, "rejection": "", "retry_at": 0, "access_token": "a", "issued_at": -(10**400), "lifetime": 1}
+)
+@example({"v": 1, "rejection": "", "retry_at": 0, "access_token": "a\nb", "issued_at": NOW, "lifetime": 60})
+@example({"v": 1, "rejection": "", "retry_at": 0, "access_token": 7, "issued_at": NOW, "lifetime": 60})
+@example(
+    {"v": 1, "rejection": "", "retry_at": 0, "access_token": "a", "issued_at": NOW, "lifetime": math.inf}
+)
 def test_shared_entry_gives_a_safe_token_or_none(entry):
     clock = FakeClock()
     loaded = TokenEntry.load(json.dumps(entry).encode(), clock)
     assert loaded.token is None or is_safe(loaded.token)
-    assert isinstance(loaded.refusal, str)
+    assert isinstance(loaded.rejection, str)
     assert math.isfinite(loaded.ends_at)
-    clock.advance(MAX_LIFETIME + 61)  # no entry keeps a token, or a refusal, for ever
+    clock.advance(MAX_LIFETIME_SECONDS + 61)  # no entry keeps a token, or a rejection, for ever
     assert loaded.token is None or loaded.token.state(clock) is TokenState.SPENT
-    assert TokenEntry.load(loaded.dump(), clock).refusal == ""
+    assert TokenEntry.load(loaded.dump(), clock).rejection == ""
 
 
 @given(st.binary(max_size=200))
 def test_shared_entry_that_is_no_json_is_no_entry(entry):
     loaded = TokenEntry.load(entry, FakeClock())
-    assert (loaded.token, loaded.refusal) == (None, "")
+    assert (loaded.token, loaded.rejection) == (None, "")
 
 
-@given(values, st.floats(-3600, 0), st.floats(0.1, MAX_LIFETIME))
+@given(values, st.floats(-3600, 0), st.floats(0.1, MAX_LIFETIME_SECONDS))
 def test_entry_that_was_dumped_is_loaded(value, age, lifetime):
     clock = FakeClock()
     token = Token(value, clock.now + age, lifetime, clock.ticks + age)
@@ -93,7 +97,10 @@ def test_entry_that_was_dumped_is_loaded(value, age, lifetime):
     assert (loaded.value, loaded.issued_at, loaded.lifetime) == (value, token.issued_at, lifetime)
 
 
-@given(st.floats(0.1, MAX_LIFETIME), st.lists(st.floats(0, MAX_LIFETIME), min_size=1, max_size=20))
+@given(
+    st.floats(0.1, MAX_LIFETIME_SECONDS),
+    st.lists(st.floats(0, MAX_LIFETIME_SECONDS), min_size=1, max_size=20),
+)
 def test_token_only_ages(lifetime, moments):
     clock = FakeClock()
     token = Token("a", clock.now, lifetime, clock.ticks)

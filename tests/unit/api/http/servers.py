@@ -8,14 +8,14 @@ import threading
 from werkzeug import Response
 
 from airflow_provider_minut.api.http.transport import Auth, Transport
-from airflow_provider_minut.api.rate_limiter import Budget
+from airflow_provider_minut.api.rate_limiter import RateLimiter
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 
 
 def make_transport(settings, clock):
     limits = {"per_second": 10**6, "per_minute": 10**6}
-    budget = Budget(MemoryState(), settings.base_url, "id", **limits, clock=clock)
+    budget = RateLimiter(MemoryState(), settings.base_url, "id", **limits, clock=clock)
     return Transport(settings, budget, clock=clock)
 
 

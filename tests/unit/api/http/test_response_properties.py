@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from airflow_provider_minut.api.http.response import Reply, error_from_reply, parse_json, retry_after
+from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json, retry_after
 from airflow_provider_minut.exceptions import MinutError, MinutResponseError
 from tests.strategies import almost, json_values, texts
 
@@ -54,7 +54,7 @@ def check(error):
 @example(302, CaseInsensitiveDict({"location": f"http://{'x' * 9000}\x1b/"}), b"")
 @example(400, CaseInsensitiveDict(), json.dumps({"message": "x" * 280 + SECRET}).encode())
 def test_error_answer_is_a_typed_error_of_one_short_line_without_a_secret(status, headers, body):
-    error = error_from_reply("GET /x", Reply(status, headers, body), secrets=(SECRET,))
+    error = error_from_response("GET /x", Response(status, headers, body), secrets=(SECRET,))
     check(error)
     assert str(error).startswith(f"GET /x answered {status}")
 
@@ -64,7 +64,7 @@ def test_error_answer_is_a_typed_error_of_one_short_line_without_a_secret(status
 @example(long_kind, b"<")
 def test_answer_is_json_or_a_typed_error_of_one_short_line_without_a_secret(headers, body):
     try:
-        parse_json("GET /x", Reply(200, headers, body), secrets=(SECRET,))
+        parse_json("GET /x", Response(200, headers, body), secrets=(SECRET,))
     except MinutResponseError as error:
         check(error)
 

@@ -80,7 +80,7 @@ def test_deadline_and_attempts_of_a_call_replace_those_of_the_settings(httpserve
     assert "Gave up" not in str(caught.value)
     with pytest.raises(MinutServerError, match="Gave up after 2 attempts"):
         get(transport, max_attempts=2)
-    assert transport.requests_sent == 3
+    assert transport.request_count == 3
 
 
 def test_attempt_that_would_begin_at_the_deadline_is_not_made(httpserver, clock, monkeypatch):
@@ -97,7 +97,7 @@ def test_retry_after_of_a_minute_is_sat_out_and_more_is_not(httpserver, transpor
     if tries == 1:
         with pytest.raises(MinutRateLimitError):
             get(transport)
-        assert transport._budget.status().paused == 61
+        assert transport._rate_limiter.status().paused == 61
     else:
         get(transport)
         assert clock.slept == [60]
@@ -108,7 +108,7 @@ def test_429_that_does_not_say_how_long_pauses_nobody_in_the_end(httpserver, tra
     serve(httpserver, status(429))
     with pytest.raises(MinutRateLimitError):
         get(transport, max_attempts=1)
-    assert transport._budget.status().paused == 0
+    assert transport._rate_limiter.status().paused == 0
 
 
 @pytest.mark.parametrize(("code", "is_good"), [(199, False), (200, True), (299, True), (300, False)])
@@ -232,7 +232,7 @@ def test_refused_credentials_are_replaced_as_long_as_they_say_so(httpserver, tra
     class Stubborn(NoAuth):
         chances = 2
 
-        def refused(self):
+        def rejected(self):
             self.chances -= 1
             return self.chances >= 0
 
@@ -373,6 +373,6 @@ def test_certificate_that_cannot_be_verified_is_an_error_that_says_why(clock, tm
 def test_all_who_share_the_budget_pause_while_one_sits_out_a_429(httpserver, transport, clock, code, paused):
     serve(httpserver, status(code, Retry_After="17"), ok())
     sleep, seen = clock.sleep, []
-    clock.sleep = lambda seconds: seen.append(transport._budget.status().paused) or sleep(seconds)
+    clock.sleep = lambda seconds: seen.append(transport._rate_limiter.status().paused) or sleep(seconds)
     get(transport)
     assert seen == [pytest.approx(paused, abs=0.01)]

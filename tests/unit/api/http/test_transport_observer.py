@@ -24,7 +24,7 @@ def test_retry_after_429_and_the_pause_for_it_are_observed(
     serve(httpserver, status(429, Retry_After="7"), ok())
     make_client(observe=observe).request("GET", "/x")
     request = {"method": "GET", "status": "429"}
-    assert [entry for entry in seen if entry[0] != "budget_wait"] == [
+    assert [entry for entry in seen if entry[0] != "rate_limit_wait"] == [
         ("token_requests", 1, {"method": "POST", "status": "200"}),
         ("requests", 1, request),
         ("rate_limited", 1, {}),
@@ -39,9 +39,9 @@ def test_wait_for_a_turn_is_observed_in_seconds(
     serve(httpserver, ok(), ok())
     client = make_client(observe=observe, requests_per_minute=1, deadline=120.0)
     client.request("GET", "/x")
-    assert "budget_wait" not in {what for what, *_ in seen}
+    assert "rate_limit_wait" not in {what for what, *_ in seen}
     client.request("GET", "/x")
-    assert [value for what, value, _ in seen if what == "budget_wait"] == [pytest.approx(60.25)]
+    assert [value for what, value, _ in seen if what == "rate_limit_wait"] == [pytest.approx(60.25)]
 
 
 def test_request_that_is_not_sent_is_not_counted(make_client, httpserver, token_endpoint, observe, seen):

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate, page_of
+from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate, parse_page
 from airflow_provider_minut.exceptions import MinutResponseError
 
 
@@ -153,11 +153,11 @@ def test_items_without_an_id_are_passed_on():
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"homes": None}, {"homes": {}}, {"homes": ["id"]}])
 def test_answer_without_a_list_of_objects_is_an_error_that_names_the_request(answer):
     with pytest.raises(MinutResponseError, match="GET /homes answered without a list of homes"):
-        page_of("GET /homes", answer, "homes", 10)
+        parse_page("GET /homes", answer, "homes", 10)
 
 
 @pytest.mark.parametrize(
     "paging", [None, "x", {}, {"total_count": "3"}, {"total_count": -1}, {"total_count": None}]
 )
 def test_paging_that_says_nothing_useful_counts_as_missing(paging):
-    assert page_of("GET /homes", {"homes": [], "paging": paging}, "homes", 10).total is None
+    assert parse_page("GET /homes", {"homes": [], "paging": paging}, "homes", 10).total is None

@@ -7,7 +7,7 @@ from itertools import count
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate, page_of
+from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate, parse_page
 from airflow_provider_minut.exceptions import MinutResponseError
 from tests.strategies import almost, json_values, scalars
 
@@ -80,7 +80,7 @@ def test_answers_of_any_shape_end_in_items_or_a_typed_error(answers, limit):
     def fetch(_offset):
         nonlocal asked
         asked += 1
-        return page_of("GET /homes", answers[min(asked, len(answers)) - 1], "homes", limit)
+        return parse_page("GET /homes", answers[min(asked, len(answers)) - 1], "homes", limit)
 
     try:
         items = list(iterate(fetch, "id"))
@@ -94,5 +94,5 @@ def test_answers_of_any_shape_end_in_items_or_a_typed_error(answers, limit):
 
 @given(scalars)
 def test_total_is_a_count_or_unknown(total):
-    page = page_of("GET /homes", {"homes": [], "paging": {"total_count": total}}, "homes", 10)
+    page = parse_page("GET /homes", {"homes": [], "paging": {"total_count": total}}, "homes", 10)
     assert page.total is None or (type(page.total) is int and page.total >= 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_minut.api.resources.thresholds import merged_configuration
+from airflow_provider_minut.api.resources.thresholds import merged_thresholds
 
 DEVICE = "64aa0000000000000000d001"
 QUIET = {"enabled": True, "start": "22:00", "end": "07:00"}
@@ -31,4 +31,4 @@ QUIET = {"enabled": True, "start": "22:00", "end": "07:00"}
     ],
 )
 def test_what_is_not_given_stays(device, reactions, quiet_hours, body):
-    assert merged_configuration({"device_id": DEVICE, **device}, reactions, quiet_hours) == body
+    assert merged_thresholds({"device_id": DEVICE, **device}, reactions, quiet_hours) == body

@@ -12,7 +12,7 @@ import sys
 import pytest
 
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
-from airflow_provider_minut.api.shared_state.encrypted import Vault
+from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.factory import open_shared_state
 from airflow_provider_minut.api.shared_state.file import FileState, default_directory
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE, MemoryState
@@ -158,10 +158,10 @@ def test_entry_that_is_none_is_replaced(state, directory, tmp_path, make_client,
 def test_damaged_entries_are_never_believed():
     """10,000 times random bytes, a cut, a flipped bit, or another client's entry."""
     state = MemoryState()
-    vault = Vault(state, "https://x/v8", CLIENT_ID, CLIENT_SECRET)
+    vault = EncryptedEntry(state, "https://x/v8", CLIENT_ID, CLIENT_SECRET)
     vault.write(b'{"v": 1}', lifetime=60)
     good = state.read(vault.name)
-    other = Vault(MemoryState(), "https://x/v8", CLIENT_ID, "another-secret")
+    other = EncryptedEntry(MemoryState(), "https://x/v8", CLIENT_ID, "another-secret")
     other.name = vault.name
     other._state = state
     other.write(b"not yours", lifetime=60)
@@ -192,7 +192,7 @@ def test_nothing_readable_is_written(state, directory, make_client, token_endpoi
 
 def test_names_differ_by_url_id_and_secret():
     names = {
-        Vault(MemoryState(), *parts).name
+        EncryptedEntry(MemoryState(), *parts).name
         for parts in [("u", "i", "s"), ("u2", "i", "s"), ("u", "i2", "s"), ("u", "i", "s2")]
     }
     assert len(names) == 4
@@ -253,8 +253,8 @@ def test_log_that_is_no_file_costs_a_warning_and_is_counted_in_memory(state, dir
     state.write("other", b"", lifetime=60)
     plant(directory / "log")
     for _ in range(3):
-        assert state.take_slot("log", [Rate(3, 60)], now=1e9, within=1) == 0
-    assert len(state.slots("log", now=1e9).ahead) == 3
+        assert state.reserve("log", [Rate(3, 60)], now=1e9, within=1) == 0
+    assert len(state.reservations("log", now=1e9).ahead) == 3
     assert [r.levelname for r in caplog.records] == ["WARNING"]
     assert "Each process gets its own meanwhile" in caplog.text
 
@@ -262,16 +262,16 @@ def test_log_that_is_no_file_costs_a_warning_and_is_counted_in_memory(state, dir
 def test_log_that_a_stopped_process_holds_is_waited_for_and_then_left_alone(
     state, directory, caplog, monkeypatch
 ):
-    monkeypatch.setattr("airflow_provider_minut.api.shared_state.file.UPDATE_TIMEOUT", 0.01)
-    state.take_slot("log", [Rate(1, 60)], now=1e9, within=1)
+    monkeypatch.setattr("airflow_provider_minut.api.shared_state.file.UPDATE_LOCK_TIMEOUT_SECONDS", 0.01)
+    state.reserve("log", [Rate(1, 60)], now=1e9, within=1)
     with (directory / "log").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        assert state.take_slot("log", [Rate(1, 60)], now=1e9, within=1) == 0
+        assert state.reserve("log", [Rate(1, 60)], now=1e9, within=1) == 0
     assert "another process holds its lock and is stopped" in caplog.text
 
 
 def test_log_that_was_removed_while_its_lock_was_waited_for_is_made_anew(state, directory, monkeypatch):
-    state.take_slot("log", [Rate(1, 60)], now=1e9, within=1)
+    state.reserve("log", [Rate(1, 60)], now=1e9, within=1)
     with (directory / "log").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
 
@@ -280,8 +280,8 @@ def test_log_that_was_removed_while_its_lock_was_waited_for_is_made_anew(state, 
             fcntl.flock(held, fcntl.LOCK_UN)
 
         monkeypatch.setattr("airflow_provider_minut.api.shared_state.file.time.sleep", remove_and_release)
-        assert state.take_slot("log", [Rate(1, 60)], now=1e9, within=1) == 0
-    assert len(state.slots("log", now=1e9).ahead) == 1
+        assert state.reserve("log", [Rate(1, 60)], now=1e9, within=1) == 0
+    assert len(state.reservations("log", now=1e9).ahead) == 1
 
 
 def test_lock_that_cannot_be_made_costs_a_warning_and_is_held_in_memory(state, directory, caplog):

@@ -8,7 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from airflow_provider_minut.api.shared_state.memory import MemoryState
-from airflow_provider_minut.api.shared_state.reservations import COUNTED, HORIZON, MICROSECONDS, Rate
+from airflow_provider_minut.api.shared_state.reservations import (
+    COUNTED,
+    MAX_AHEAD_SECONDS,
+    MICROSECONDS_PER_SECOND,
+    Rate,
+)
 from tests.conftest import FakeClock
 
 SECOND, MINUTE = 1.25, 60.25
@@ -25,25 +30,25 @@ MODEST = (0, ("take", 1, 300.0))
 @example([(6, 20), (6, 5)], [GREEDY] * 20 + [MODEST] + [GREEDY] * 20)
 def test_no_window_has_more_than_the_limit_of_whoever_reserved_last(limits, steps):
     """Those who share a client may have limits of their own; each keeps its own, whatever others reserved."""
-    state, now, pause_until, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS, 0, []
+    state, now, pause_until, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS_PER_SECOND, 0, []
     for tick, (what, who, seconds) in steps:
         now += tick
         if what == "pause":
-            state.pause("log", seconds, now=now / MICROSECONDS)
-            pause_until = max(pause_until, now + int(seconds * MICROSECONDS))
+            state.pause("log", seconds, now=now / MICROSECONDS_PER_SECOND)
+            pause_until = max(pause_until, now + int(seconds * MICROSECONDS_PER_SECOND))
             continue
         per_second, per_minute = limits[who % len(limits)]
         rates = Rate(per_second, SECOND), Rate(per_minute, MINUTE)
-        before = state.slots("log", now=0)
-        wait = state.take_slot("log", rates, now=now / MICROSECONDS, within=seconds)
+        before = state.reservations("log", now=0)
+        wait = state.reserve("log", rates, now=now / MICROSECONDS_PER_SECOND, within=seconds)
         if wait > seconds:
-            assert state.slots("log", now=0) == before
+            assert state.reservations("log", now=0) == before
             continue
-        slot = now + round(wait * MICROSECONDS)
+        slot = now + round(wait * MICROSECONDS_PER_SECOND)
         assert slot >= max([pause_until, now, *granted[-1:]]) - 2  # first come, first served
         granted.append(slot)
         for limit, window in ((per_second, 1), (per_minute, 60)):
-            assert len(granted) - bisect_left(granted, slot - window * MICROSECONDS) <= limit
+            assert len(granted) - bisect_left(granted, slot - window * MICROSECONDS_PER_SECOND) <= limit
 
 
 long_ticks = st.sampled_from([0, 0, 1, 30_000_000, 60_000_000, 600_000_000, 3_540_000_000, 10_000_000_000])
@@ -51,15 +56,15 @@ long_ticks = st.sampled_from([0, 0, 1, 30_000_000, 60_000_000, 600_000_000, 3_54
 
 @given(st.lists(st.tuples(long_ticks, st.sampled_from([0.0, 100.0, 2_400.0])), max_size=80))
 def test_hour_is_what_was_granted_in_its_minutes(steps):
-    state, now, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS, []
+    state, now, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS_PER_SECOND, []
     for tick, within in steps:
         now += tick
-        wait = state.take_slot("log", [Rate(2, 61.0)], now=now / MICROSECONDS, within=within)
+        wait = state.reserve("log", [Rate(2, 61.0)], now=now / MICROSECONDS_PER_SECOND, within=within)
         if wait <= within:
-            granted.append((now + round(wait * MICROSECONDS)) // (60 * MICROSECONDS))
-        this = now // (60 * MICROSECONDS)
+            granted.append((now + round(wait * MICROSECONDS_PER_SECOND)) // (60 * MICROSECONDS_PER_SECOND))
+        this = now // (60 * MICROSECONDS_PER_SECOND)
         expected = sum(this - 60 < minute <= this for minute in granted)
-        assert state.slots("log", now=now / MICROSECONDS).last_hour == expected
+        assert state.reservations("log", now=now / MICROSECONDS_PER_SECOND).last_hour == expected
 
 
 def packed(numbers):
@@ -77,6 +82,6 @@ logs = st.tuples(st.integers(-1, 2**62), st.integers(-1, 2**62), numbers)
 def test_whatever_lies_in_the_log_the_next_slot_is_not_beyond_the_horizon(stored):
     state, now = MemoryState(), FakeClock().now
     state.write("log", stored, lifetime=60)
-    slots = state.slots("log", now=now)
-    assert slots.paused <= HORIZON
-    assert state.take_slot("log", [Rate(1, 60.25)], now=now, within=1e9) <= HORIZON + 60.25
+    slots = state.reservations("log", now=now)
+    assert slots.paused <= MAX_AHEAD_SECONDS
+    assert state.reserve("log", [Rate(1, 60.25)], now=now, within=1e9) <= MAX_AHEAD_SECONDS + 60.25

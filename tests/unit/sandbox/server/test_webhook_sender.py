@@ -68,7 +68,7 @@ def start():
 
     def start(**style):
         config = SandboxConfig(
-            deliveries=DeliveryStyle(pause=0.05, **style), spells_per_day=0, homes=60, devices=60
+            deliveries=DeliveryStyle(pause=0.05, **style), noisy_periods_per_day=0, homes=60, devices=60
         )
         sandbox = Sandbox(config)
         running.append(sandbox)
@@ -129,7 +129,7 @@ def test_refused_delivery_comes_again(start, receiver):
 
 
 def test_delivery_that_nobody_takes_is_given_up(start, monkeypatch):
-    monkeypatch.setattr(deliveries, "ATTEMPTS", 3)
+    monkeypatch.setattr(deliveries, "MAX_ATTEMPTS", 3)
     sandbox = start()
     register(sandbox, "http://127.0.0.1:9/")
     sandbox.emit("battery_low", HOME)
@@ -171,7 +171,7 @@ def test_another_style(start, receiver):
 
 
 def test_what_happens_by_itself_is_delivered_once_and_what_was_before_is_not(start, receiver, monkeypatch):
-    monkeypatch.setattr(deliveries, "LOOK_INTERVAL", 0.05)
+    monkeypatch.setattr(deliveries, "POLL_SECONDS", 0.05)
     sandbox = start()
     sandbox.add_event(HOME, datetime.now(UTC))
     register(sandbox, receiver.url)

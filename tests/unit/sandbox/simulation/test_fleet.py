@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from airflow_provider_minut.sandbox.simulation.check_ins import Heartbeats
+from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet, device_id, home_id, home_zone, local_time
 from tests.unit.sandbox.support import DEVICE, HOME, HOUR
 
@@ -57,7 +57,7 @@ def test_local_time_knows_summer():
 
 
 def test_check_ins_are_hourly_and_the_next_one_brings_what_a_missed_one_did_not():
-    beats = Heartbeats(0, Fleet(2, 200), 0.2, NOW)
+    beats = CheckIns(0, Fleet(2, 200), 0.2, NOW)
     moments = random.Random(1)
     late = 0
     for device in range(1, 201):
@@ -71,12 +71,12 @@ def test_check_ins_are_hourly_and_the_next_one_brings_what_a_missed_one_did_not(
 
 
 def test_devices_check_in_at_a_time_of_their_own():
-    beats = Heartbeats(0, Fleet(2, 200), 0, NOW)
+    beats = CheckIns(0, Fleet(2, 200), 0, NOW)
     assert len({beats.last(device, NOW) % HOUR for device in range(1, 201)}) > 150
 
 
 def test_silent_devices_stay_silent():
-    beats = Heartbeats(0, Fleet(2, 10, 10), 0.05, NOW)
+    beats = CheckIns(0, Fleet(2, 10, 10), 0.05, NOW)
     for device in range(1, 11):
         before = beats.last(device, NOW)
         assert before <= NOW - 72 * HOUR

@@ -7,28 +7,28 @@ import itertools
 import pytest
 
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet, local_time
-from airflow_provider_minut.sandbox.simulation.noise import Spells
-from airflow_provider_minut.sandbox.simulation.readings import UNITS, Readings, Span
+from airflow_provider_minut.sandbox.simulation.noise import NoiseSchedule
+from airflow_provider_minut.sandbox.simulation.readings import UNITS, HistoryQuery, Readings
 from airflow_provider_minut.sandbox.simulation.timestamps import MINUTE
 from tests.unit.sandbox.support import DAY, HOUR
 
 TODAY = 1_800_000_000_000 // DAY * DAY
 
 
-def spells_of(spells, home, days):
-    slots = range(spells.slot_at(TODAY), spells.slot_at(TODAY + days * DAY))
-    return [(slot, spell) for slot in slots if (spell := spells.spell(home, slot))]
+def spells_of(noise, home, days):
+    slots = range(noise.slot_at(TODAY), noise.slot_at(TODAY + days * DAY))
+    return [(slot, period) for slot in slots if (period := noise.period_in(home, slot))]
 
 
 @pytest.mark.parametrize("per_day", [0.5, 1, 3, 7, 50, 8640])
 def test_spells_stay_in_their_slots_and_are_long_enough_for_their_events(per_day):
-    spells = Spells(0, per_day, 0.05)
-    found = spells_of(spells, 1, 2 if per_day > 1000 else 30)
-    for slot, spell in found:
-        detected, quieted = spells.events(1, slot)
-        assert spells.slot_at(spell.start) == spells.slot_at(spell.end) == slot
-        assert spell.start < detected.time < quieted.time == spell.end
-        assert detected.time - spell.start == min(10 * MINUTE, DAY // spells.slots // 4)
+    noise = NoiseSchedule(0, per_day, 0.05)
+    found = spells_of(noise, 1, 2 if per_day > 1000 else 30)
+    for slot, period in found:
+        detected, quieted = noise.events(1, slot)
+        assert noise.slot_at(period.start) == noise.slot_at(period.end) == slot
+        assert period.start < detected.time < quieted.time == period.end
+        assert detected.time - period.start == min(10 * MINUTE, DAY // noise.slots // 4)
     assert all(a.end < b.start for (_, a), (_, b) in itertools.pairwise(found))
 
 
@@ -36,49 +36,49 @@ def test_spells_stay_in_their_slots_and_are_long_enough_for_their_events(per_day
     ("per_day", "days", "expected"), [(0, 100, 0), (0.5, 400, 200), (3, 10, 30), (2.6, 10, 30)]
 )
 def test_as_many_spells_as_were_asked_for(per_day, days, expected):
-    assert len(spells_of(Spells(0, per_day, 0), 1, days)) == pytest.approx(expected, rel=0.15)
+    assert len(spells_of(NoiseSchedule(0, per_day, 0), 1, days)) == pytest.approx(expected, rel=0.15)
 
 
 def test_spells_of_a_quiet_fleet_last_20_to_90_minutes_and_mostly_at_night():
-    found = [spell for home in range(1, 8) for _, spell in spells_of(Spells(0, 1, 0), home, 30)]
-    hours = [local_time(1 + n // 30, spell.start) % DAY // HOUR for n, spell in enumerate(found)]
-    assert {20 <= (spell.end - spell.start) / MINUTE <= 90 for spell in found} == {True}
+    found = [period for home in range(1, 8) for _, period in spells_of(NoiseSchedule(0, 1, 0), home, 30)]
+    hours = [local_time(1 + n // 30, period.start) % DAY // HOUR for n, period in enumerate(found)]
+    assert {20 <= (period.end - period.start) / MINUTE <= 90 for period in found} == {True}
     assert sum(hour >= 19 or hour < 2 for hour in hours) > 0.6 * len(found)
 
 
 def test_everything_is_the_same_again_and_other_seeds_are_different():
     def seen(seed):
-        spells = Spells(seed, 3, 0.05)
-        readings = Readings(seed, Fleet(2, 3), spells)
-        span = Span(TODAY, TODAY + DAY, HOUR)
+        noise = NoiseSchedule(seed, 3, 0.05)
+        readings = Readings(seed, Fleet(2, 3), noise)
+        span = HistoryQuery(TODAY, TODAY + DAY, HOUR)
         values = [readings.history(sensor, 1, span, TODAY + DAY) for sensor in UNITS]
-        return spells_of(spells, 1, 5), values
+        return spells_of(noise, 1, 5), values
 
     assert seen(7) == seen(7) != seen(8)
 
 
 @pytest.mark.parametrize("per_day", [1, 3, 50])
 def test_events_follow_from_the_sound(per_day):
-    fleet, spells = Fleet(3, 6), Spells(0, per_day, 0.05)
-    readings = Readings(0, fleet, spells)
+    fleet, noise = Fleet(3, 6), NoiseSchedule(0, per_day, 0.05)
+    readings = Readings(0, fleet, noise)
     for device in (1, 3, 6):
         home = fleet.home_of(device)
-        noisy = [spell for _, spell in spells_of(spells, home, 2)]
+        noisy = [period for _, period in spells_of(noise, home, 2)]
         for minute in range(TODAY, TODAY + 2 * DAY, MINUTE):
             level = readings.sound(device, minute)
-            if any(spell.start <= minute < spell.end for spell in noisy):
+            if any(period.start <= minute < period.end for period in noisy):
                 assert 76 <= level <= 90
             else:
                 assert level < 70
 
 
 def test_days_are_warmer_louder_busier_and_dryer_than_nights():
-    readings = Readings(0, Fleet(2, 3), Spells(0, 0, 0))
+    readings = Readings(0, Fleet(2, 3), NoiseSchedule(0, 0, 0))
 
     def mean(sensor, hour):
         begin = TODAY + (hour - 1) * HOUR  # Stockholm in winter
         values = [
-            readings.history(sensor, 1, Span(at, at + HOUR, HOUR), TODAY + 40 * DAY)[0]["value"]
+            readings.history(sensor, 1, HistoryQuery(at, at + HOUR, HOUR), TODAY + 40 * DAY)[0]["value"]
             for at in range(begin, begin + 5 * DAY, DAY)
         ]
         return sum(values) / len(values)

@@ -207,7 +207,7 @@ def test_31_days_are_allowed(quiet):
 
 
 def test_sparse_answers_have_only_what_is_always_there(api):
-    asked = api(sparse=True, silent_share=1, devices=1001, spells_per_day=3)
+    asked = api(sparse=True, silent_share=1, devices=1001, noisy_periods_per_day=3)
     homes = asked.get("/homes")
     assert homes == {
         "homes": [

@@ -86,7 +86,7 @@ def test_unknown_home_is_not_found(quiet, id_, path):
 
 @pytest.mark.parametrize("per_day", [0.5, 3, 50])
 def test_pages_are_the_truth(api, clock, per_day):
-    asked = api(spells_per_day=per_day)
+    asked = api(noisy_periods_per_day=per_day)
     start, end = clock.ms - 8 * DAY, clock.ms + DAY
     truth = list(asked.sandbox.events(HOME, moment(start), moment(end)))
     assert all_pages(asked, 37, start_at=iso(start), end_at=iso(end)) == truth[::-1]
@@ -97,7 +97,7 @@ def test_pages_are_the_truth(api, clock, per_day):
 
 
 def test_defaults_are_the_newest_30_of_the_last_week(api, clock):
-    asked = api(spells_per_day=24)
+    asked = api(noisy_periods_per_day=24)
     answer = asked.get(EVENTS)
     week = list(asked.sandbox.events(HOME, moment(clock.ms - 7 * DAY), moment(clock.ms + 1)))
     assert answer["paging"] == {"total_count": len(week), "limit": 30, "offset": 0}
@@ -160,7 +160,7 @@ def test_first_and_last_moments_are_times_like_others(quiet, text):
 
 
 def test_late_events_appear_later_where_their_time_puts_them(api, clock):
-    asked = api(spells_per_day=50, late_share=0.3)
+    asked = api(noisy_periods_per_day=50, late_share=0.3)
     window = {"start_at": iso(clock.ms - 6 * HOUR), "end_at": iso(clock.ms)}
     before = all_pages(asked, 100, **window)
     clock.now += 4 * 3600
@@ -174,7 +174,7 @@ def test_late_events_appear_later_where_their_time_puts_them(api, clock):
 
 
 def test_added_event_is_seen_at_once_and_shifts_the_others(api, clock):
-    asked = api(spells_per_day=3)
+    asked = api(noisy_periods_per_day=3)
     second = asked.get(EVENTS, limit=5, offset=5)["home_events"]
     event_id = asked.sandbox.add_event(HOME, moment(clock.ms - HOUR))
     newest = asked.get(EVENTS, limit=5)["home_events"]
@@ -204,7 +204,7 @@ def test_bad_event_cannot_be_added(api, clock):
 
 
 def test_user_events_are_the_same_occurrences_under_other_names(api, clock):
-    asked = api(homes=3, spells_per_day=2)
+    asked = api(homes=3, noisy_periods_per_day=2)
     asked.sandbox.add_event(HOME, moment(clock.ms - HOUR))
     names = {"disturbance_first_notice": "noise_detected", "disturbance_ended": "noise_quieted"}
     seen = asked.get("/events", limit=100)["events"]
@@ -226,7 +226,7 @@ def test_user_events_are_the_same_occurrences_under_other_names(api, clock):
 
 
 def test_million_events_are_served_in_little_memory_and_time(api, clock):
-    asked = api(homes=5_000, devices=5_000, spells_per_day=1000)
+    asked = api(homes=5_000, devices=5_000, noisy_periods_per_day=1000)
     window = {"start_at": iso(clock.ms - 501 * DAY), "limit": 100, "offset": 999_900}
     asked.get(EVENTS, **window)
     began = time.perf_counter()
