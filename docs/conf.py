@@ -1,4 +1,4 @@
-"""How the documentation is built: uv run sphinx-build -W --keep-going -n docs build/docs."""
+"""Configuration of Sphinx. Build the documentation with: uvx nox -s docs."""
 
 from __future__ import annotations
 

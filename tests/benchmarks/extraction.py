@@ -3,7 +3,7 @@
 The sandbox is a process of its own. Memory is what the kernel says of a fresh process that does nothing
 else.
 
-Run it with:  uv run python -m tests.benchmarks.extraction            (five minutes)
+Run it with:  uvx nox -s bench -- extraction            (five minutes)
 """
 
 from __future__ import annotations

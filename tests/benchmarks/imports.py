@@ -1,6 +1,6 @@
 """What importing costs a DAG file, on top of what Airflow imports anyway.
 
-Run it with:  uv run python -m tests.benchmarks.imports
+Run it with:  uvx nox -s bench -- imports
 """
 
 from __future__ import annotations

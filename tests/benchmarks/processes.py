@@ -3,7 +3,7 @@
 Children are forked, as Airflow's task processes are. The sandbox is a process of its own, and its
 counters are the proof. What is shared is in a directory, or in a real Redis; authlib shares nothing.
 
-Run it with:  uv run python -m tests.benchmarks.processes            (six minutes)
+Run it with:  uvx nox -s bench -- processes            (six minutes)
 """
 
 from __future__ import annotations

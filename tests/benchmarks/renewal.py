@@ -3,7 +3,7 @@
 The sandbox runs in a process of its own and takes 200 ms for a token. A call that waited for one
 would show it; a call that met a dead token would show a 401.
 
-Run it with:  uv run python -m tests.benchmarks.renewal
+Run it with:  uvx nox -s bench -- renewal
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The server is a process of its own, answers in one segment and sets TCP_NODELAY 
 delayed acknowledgement would add 40 ms and drown what is measured. The two take turns, so that
 whatever else the machine does meets both.
 
-Run it with:  uv run python -m tests.benchmarks.requests
+Run it with:  uvx nox -s bench -- requests
 """
 
 from __future__ import annotations

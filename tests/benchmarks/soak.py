@@ -3,7 +3,7 @@
 Scheduler, API server, DAG processor, triggerer, two Celery workers, Redis, PostgreSQL; the built wheel in an
 environment of its own. The table at the end replaces the one in docs/soak.md.
 
-Run it with:  uv run python -m tests.benchmarks.soak [minutes]            (an hour)
+Run it with:  uvx nox -s bench -- soak [minutes]            (an hour)
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ class Soak:
         end = "" if minutes > self._minutes - 1 else f" (of {self._minutes:g}; this is how far it came)"
         load = f"median load {statistics.median(self._loads):.1f}, highest {max(self._loads):.1f}"
         return (
-            f"`uv run python -m tests.benchmarks.soak {self._minutes:g}`, begun {self.began_at:%Y-%m-%d %H:%M} "
+            f"`uvx nox -s bench -- soak {self._minutes:g}`, begun {self.began_at:%Y-%m-%d %H:%M} "
             f"UTC, {minutes:.0f} minutes{end}, on {psutil.cpu_count()} cores, "
             f"{psutil.virtual_memory().total / 2**30:.0f} GB, {platform.system()} ({load}); Python "
             f"{platform.python_version()}, {self.versions}."

@@ -4,8 +4,8 @@ Each parser has a module here, with some inputs to begin with and a function tha
 typed error comes out. libFuzzer does not return, so each runs in a process of its own; what it found to be
 new is kept in build/fuzz, and is where the next run begins.
 
-Run it with:  uv run python -m tests.fuzz 60                 (seconds for each)
-          or:  uv run python -m tests.fuzz 60 retry_after
+Run it with:  uvx nox -s fuzz -- 60                 (seconds for each)
+          or:  uvx nox -s fuzz -- 60 retry_after
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from docs._generate.errors import FAULTS, PAGE, classes, page, texts
 
 
 def test_page_is_up_to_date():
-    assert PAGE.read_text() == page(), "run: uv run nox -s generate"
+    assert PAGE.read_text() == page(), "run: uvx nox -s generate"
 
 
 def test_every_error_that_is_raised_has_a_text():

@@ -67,4 +67,4 @@ def test_rows_are_many_and_distinct():
 
 
 def test_page_is_up_to_date():
-    assert PAGE.read_text() == page(), "run: uv run nox -s generate"
+    assert PAGE.read_text() == page(), "run: uvx nox -s generate"

@@ -4,10 +4,10 @@ Each module is changed by Cosmic Ray in a copy of the checkout, one change (a mu
 quick unit tests that are about it are run. A mutant that no test notices survives: a test is missing, or
 the change makes no difference. docs/mutation.md explains the survivors.
 
-Run it with:  uv run python -m tests.mutation                (about half an hour)
-          or:  uv run python -m tests.mutation api/rate_limiter
+Run it with:  uvx nox -s mutation                (about half an hour)
+          or:  uvx nox -s mutation -- api/rate_limiter
 After tests were added, and nothing else was changed, only the survivors need another try:
-               uv run python -m tests.mutation --survivors
+               uvx nox -s mutation -- --survivors
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def test_every_error_is_on_its_page_with_cause_and_remedy(thing):
 
 def test_page_of_options_is_up_to_date():
     written = configuration_page.PAGE.read_text()
-    assert written == configuration_page.page(), "run: uv run nox -s generate"
+    assert written == configuration_page.page(), "run: uvx nox -s generate"
 
 
 def test_every_field_of_a_connection_is_on_its_page():
