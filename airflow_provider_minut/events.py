@@ -42,8 +42,7 @@ def event_uri(event_type: str, home_id: str | None = None) -> str:
     """
     path = f"homes/{home_id}/events/{event_type}" if home_id else f"events/{event_type}"
     if not EVENT_PATH.fullmatch(path):
-        text = f"{path!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}"
-        raise ValueError(text)
+        raise ValueError(f"{path!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}")
     return f"{SCHEME}://{path}"
 
 
@@ -64,18 +63,15 @@ def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = Fal
     for field in ("id", "type", "created_at"):
         value = event.get(field)
         if not isinstance(value, str) or not value:
-            text = f"{field}: must be a text that is not empty, not {type(value).__name__}"
-            raise ValueError(text)
+            raise ValueError(f"{field}: must be a text that is not empty, not {type(value).__name__}")
     home_id, device_id = event.get("home_id"), event.get("device_id")
     home_id = home_id if isinstance(home_id, str) and home_id else None
     for field, name in (("type", event["type"]), ("home_id", home_id or "-")):
         if not re.fullmatch(_NAME, name):
-            text = f"{field}: must be letters, digits and _.-"
-            raise ValueError(text)
+            raise ValueError(f"{field}: must be letters, digits and _.-")
     moment = from_text(event["created_at"])
     if moment is None:
-        text = "created_at: must be a time in ISO 8601"
-        raise ValueError(text)
+        raise ValueError("created_at: must be a time in ISO 8601")
     return {
         "event_id": event["id"],
         "event_type": event["type"],

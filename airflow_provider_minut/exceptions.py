@@ -1,20 +1,20 @@
-"""What can go wrong between a caller and the Minut API.
+"""Errors of the Minut client.
 
 ::
 
     MinutError
-    ├── MinutConfigurationError     a setting or an argument is wrong; nothing was sent
-    ├── MinutConnectionError        no answer: DNS, refused, reset, TLS, timeout
-    ├── MinutResponseError          an answer that is not what the API promises
-    └── MinutStatusError            an answer with an error status
-        ├── MinutAuthenticationError    401, or the token endpoint refused the client
+    ├── MinutConfigurationError     a setting or an argument is invalid; no request was sent
+    ├── MinutConnectionError        no response: name resolution, connection, TLS or timeout
+    ├── MinutResponseError          a response that does not match the API
+    └── MinutStatusError            a response with an error status
+        ├── MinutAuthenticationError    401, or the token endpoint rejected the client
         ├── MinutPermissionError        403
         ├── MinutNotFoundError          404
         ├── MinutRateLimitError         429
         ├── MinutServerError            5xx
-        └── MinutRequestError           every other 4xx
+        └── MinutRequestError           any other 4xx
 
-No message holds a secret, a token, a header or more than a line of what the server said.
+An error contains no secret, no token, no header, and at most one line of the response body.
 """
 
 from __future__ import annotations
@@ -23,76 +23,93 @@ from typing import ClassVar
 
 
 class MinutError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base class of all errors that this package raises.
 
-    ``cause`` and ``remedy`` are for the user: the texts end with the remedy, and the documentation's table of
-    errors is made of both.
+    Its text is the message followed by the remedy. The documentation's page of errors is generated from
+    ``cause`` and ``remedy`` of each class.
+
+    :param message: What happened, and to which request.
+    :param remedy: What to do about it. Default: the remedy of the class.
     """
 
-    cause: ClassVar[str] = "What was asked for could not be done; the text says why."
-    remedy: ClassVar[str] = "Do what the text says."
+    cause: ClassVar[str] = "An operation failed; the text says why."
+    remedy: str = ""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        if remedy is not None:
+            self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".rstrip()
 
 
 class MinutConfigurationError(MinutError, ValueError):
-    """A setting or an argument is wrong. Nothing was sent to Minut.
+    """A setting or an argument is invalid. No request was sent.
 
-    :param field: the setting or argument, as its user knows it.
-    :param reason: what is wrong with it and what is accepted, never its value if that may be secret.
+    :param field: The setting or argument, by the name that its user knows.
+    :param reason: What is wrong with it and what is accepted; never a value that may be secret.
     """
+
+    cause = "A connection field, an option or an argument is invalid. No request was sent."
+    remedy = "Correct the field that the text begins with."
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
         self.field = field
         self.reason = reason
 
-    cause = "A field of the connection, an option or an argument is wrong. Nothing was sent."
-    remedy = "Correct the field that the text begins with."
+    def __str__(self) -> str:
+        return self.message  # the reason says what is accepted
 
 
 class MinutConnectionError(MinutError):
-    """No usable answer arrived: name resolution, connection, TLS or timeout."""
+    """No usable response arrived: name resolution, connection, TLS or timeout."""
 
-    cause = "No answer came, or not all of it: name resolution, connection, TLS, timeout."
+    cause = "No response arrived, or only a part of it: name resolution, connection, TLS or timeout."
     remedy = "Check the network, the proxy and the API base URL of the connection."
 
 
 class MinutResponseError(MinutError):
-    """An answer arrived, but it is not what the API promises (a redirect, HTML, broken JSON)."""
+    """A response arrived that does not match the API: a redirect, HTML or invalid JSON."""
 
-    cause = "Something answered, but not as Minut's API does: HTML, a redirect, broken JSON, a field missing."
-    remedy = "Is the base URL right, and no login page or proxy in between?"
+    cause = "The response does not come from Minut's API: HTML, a redirect, invalid JSON or a missing field."
+    remedy = "Check the API base URL, and whether a login page or a proxy responds instead of Minut."
 
 
 class MinutStatusError(MinutError):
-    """The API answered with an error status.
+    """The API responded with an error status.
 
-    :param message: what happened, to which request, and what to do about it.
-    :param status: HTTP status code; ``None`` when the request was never sent.
-    :param code: the API's own error code (RFC 6749 ``error``, Minut's ``error_key``), if it gave one.
-    :param retry_after: seconds after which another try makes sense; ``None`` when unknown.
+    :param message: What happened, and to which request.
+    :param remedy: What to do about it. Default: the remedy of the class.
+    :param status: HTTP status code; ``None`` if the request was not sent.
+    :param code: The error code of the response (RFC 6749 ``error`` or Minut's ``error_key``), if it has one.
+    :param retry_after: Seconds after which a retry makes sense; ``None`` if unknown.
     """
+
+    cause = "The API responded with an error status; the classes below tell which."
 
     def __init__(
         self,
         message: str,
         *,
+        remedy: str | None = None,
         status: int | None = None,
         code: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, remedy=remedy)
         self.status = status
         self.code = code
         self.retry_after = retry_after
 
-    cause = "The API answered with an error status; one of the classes below says which."
-
 
 class MinutAuthenticationError(MinutStatusError):
-    """Minut does not accept the client credentials, or not the token it issued for them."""
+    """Minut rejected the client credentials, or the token that it issued for them (401)."""
 
-    cause = "Minut refused the client ID and secret, or the token that it had just issued for them (401)."
-    # Where a user finds what the credentials consist of (developer.minut.com, Authentication).
+    cause = "Minut rejected the client ID and secret, or the access token that it had just issued (401)."
+    # Where the credentials are found: developer.minut.com, Authentication.
     remedy = (
         "Compare the client ID and the client secret of the connection with those under 'Developer tools' "
         "in Minut's web app, and check that the account has API access."
@@ -100,35 +117,35 @@ class MinutAuthenticationError(MinutStatusError):
 
 
 class MinutPermissionError(MinutStatusError):
-    """The account is known but may not do this (403)."""
+    """The account lacks a permission (403)."""
 
-    cause = "The account is known, but may not do this (403)."
-    remedy = "The account that owns the credentials may not do this; use one that may."
+    cause = "The credentials are valid, but the account lacks a permission (403)."
+    remedy = "The account lacks permission for this operation. Use credentials with the required access."
 
 
 class MinutNotFoundError(MinutStatusError):
-    """There is no such thing, or this account cannot see it (404)."""
+    """The resource does not exist, or the account cannot access it (404)."""
 
-    cause = "There is no such thing, or it belongs to another account (404)."
-    remedy = "It does not exist, or this account cannot see it: check the id and the path."
+    cause = "The resource does not exist, or it belongs to another account (404)."
+    remedy = "Check the ID and the path, and that the account can access the resource."
 
 
 class MinutRateLimitError(MinutStatusError):
-    """Too many requests (429). ``retry_after`` says when the API wants to hear from us again."""
+    """Too many requests (429), or a delay by the rate limiter beyond the request deadline."""
 
-    cause = "Minut answered 429 again and again; or the request's turn in the budget would come too late."
-    remedy = "Minut allows 120 requests a minute; something else may use the same client."
+    cause = "Minut responded 429 to each attempt, or the rate limiter would delay a request too long."
+    remedy = "Minut allows 120 requests/min; check whether another application uses the same client ID."
 
 
 class MinutServerError(MinutStatusError):
-    """Minut failed to answer (5xx). The same request may work later."""
+    """Minut failed to respond (5xx). A retry may succeed."""
 
-    cause = "Minut failed (5xx), also when asked again."
-    remedy = "The fault is Minut's (see status.minut.com); try again later."
+    cause = "Minut responded 5xx to each attempt."
+    remedy = "The failure is on Minut's side (see status.minut.com). Retry later."
 
 
 class MinutRequestError(MinutStatusError):
-    """The API refused the request as it stands (any other 4xx)."""
+    """The API rejected the request (any other 4xx)."""
 
-    cause = "The API refused the request as it stands (any other 4xx); the text has Minut's own reason."
-    remedy = "The request itself has to change."
+    cause = "The API rejected the request (any other 4xx); the text contains the reason that Minut gives."
+    remedy = "Correct the request."

@@ -24,6 +24,7 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.base import SharedState
 from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE
+from airflow_provider_minut.exceptions import MinutAuthenticationError
 
 # A token that was issued within so many seconds proves the credentials; an older one only itself.
 PROOF_MAX_AGE_SECONDS = 60.0
@@ -151,7 +152,7 @@ class MinutClient(
             shared_state=str(self._state),
             token_state=entry.token.state(self._clock) if entry.token else None,
             token_expires_at=entry.token.expires_at if entry.token else 0.0,
-            rejection=entry.rejection,
+            rejection=str(MinutAuthenticationError(entry.rejection)) if entry.rejection else "",
             rate_limit=self._rate_limiter.status(),
         )
 

@@ -82,7 +82,7 @@ class RateLimiter:
         waited = 0.0
         while seconds := self._take(what, deadline - self._clock.monotonic()):
             if seconds >= MIN_LOGGED_WAIT_SECONDS:
-                log.info("%s waits %.0f s for its turn: %s.", what, seconds, self._limits())
+                log.info("Rate limit reached (%s); delaying %s by %.0f s.", self._limits(), what, seconds)
             self._clock.sleep(seconds)
             waited += seconds
             if self._state.reservations(self._name, now=self._clock.time()).paused <= 0:
@@ -110,10 +110,13 @@ class RateLimiter:
         """Take the next free slot; return the seconds until it."""
         seconds = self._state.reserve(self._name, self._rates, now=self._clock.time(), within=within)
         if seconds > within:
-            text = f"{what} was not sent: its turn would come in {seconds:.0f} s, which is too late"
-            text = f"{text} ({self._limits()}). Run fewer tasks at once."
-            raise MinutRateLimitError(text, retry_after=seconds)
+            raise MinutRateLimitError(
+                f"{what} was not sent: the rate limiter would delay it by {seconds:.0f} s, beyond the "
+                f"request deadline ({self._limits()}).",
+                remedy="Reduce task concurrency.",
+                retry_after=seconds,
+            )
         return seconds
 
     def _limits(self) -> str:
-        return f"{self._rates[1].limit} requests a minute are shared by all that use this client"
+        return f"{self._rates[1].limit} requests/min, shared by this client ID"

@@ -58,8 +58,9 @@ class ClientSettings:
         for name in COUNT_FIELDS:
             _check_count(name, getattr(self, name))
         if isinstance(self.verify, str) and not _exists(self.verify):
-            reason = f"there is no CA bundle at {self.verify!r}; give a path, true or false"
-            raise MinutConfigurationError("verify", reason)
+            raise MinutConfigurationError(
+                "verify", f"there is no CA bundle at {self.verify!r}; give a path, true or false"
+            )
         for scheme, url in (self.proxies or {}).items():
             if scheme not in {"http", "https"} or not isinstance(url, str) or "://" not in url:
                 reason = 'must be a proxy URL, or an object like {"https": "http://proxy:3128"}'
@@ -85,8 +86,10 @@ def checked_base_url(url: str) -> str:
     if parts.query or parts.fragment:
         raise MinutConfigurationError("base_url", "must not have a query (?) or a fragment (#)")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
-        reason = "plain http would send the client secret readable; use https (http is for loopback only)"
-        raise MinutConfigurationError("base_url", reason)
+        raise MinutConfigurationError(
+            "base_url",
+            "plain http would send the client secret readable; use https (http is for loopback only)",
+        )
     return url.rstrip("/")
 
 

@@ -36,8 +36,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     path = uri.netloc + uri.path
     if not (EVENT_PATH.fullmatch(path) or _DATASET.fullmatch(path)) or uri.query or uri.fragment:
-        text = f"{uri.geturl()!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}"
-        raise ValueError(text)
+        raise ValueError(f"{uri.geturl()!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}")
     return uri
 
 

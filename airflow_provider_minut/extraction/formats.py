@@ -102,8 +102,9 @@ def check_format(name: str) -> None:
         try:
             import pyarrow  # noqa: F401 - is it there?
         except ImportError:
-            reason = "parquet needs pyarrow: pip install 'airflow-provider-minut[parquet]'"
-            raise MinutConfigurationError("format", reason) from None
+            raise MinutConfigurationError(
+                "format", "parquet needs pyarrow: pip install 'airflow-provider-minut[parquet]'"
+            ) from None
 
 
 def read_jsonl(file: IO[bytes]) -> Iterator[Row]:
@@ -121,8 +122,7 @@ def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
 def _json_value(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    text = f"{type(value).__name__} is not JSON"
-    raise TypeError(text)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _text_value(value: Any) -> Any:

@@ -131,8 +131,7 @@ class MinutCreateWebhookOperator(_WebhookOperator):
         secret = created.get("hook_secret")
         if not isinstance(secret, str) or not secret:
             self._delete(client, created["hook_id"])
-            text = "POST /webhooks answered without hook_secret; deliveries could not be verified"
-            raise MinutError(text)
+            raise MinutError("POST /webhooks answered without hook_secret; deliveries could not be verified")
         mask_secret(secret)
         return self._described(created["hook_id"], secret, token)
 
@@ -243,9 +242,7 @@ class MinutReconcileEventsOperator(_WebhookOperator):
         try:
             status = webhook.send(event, url)
         except OSError as error:
-            text = f"The receiver at {url} cannot be reached ({type(error).__name__})"
-            raise MinutError(text) from None
+            raise MinutError(f"The receiver at {url} cannot be reached ({type(error).__name__})") from None
         if status not in {201, 204}:
-            text = f"The receiver at {url} answered {status} to event {event.get('id')}"
-            raise MinutError(text)
+            raise MinutError(f"The receiver at {url} answered {status} to event {event.get('id')}")
         return status == 201

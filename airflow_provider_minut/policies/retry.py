@@ -71,7 +71,6 @@ if hasattr(airflow.sdk, "RetryPolicy"):
 
 def __getattr__(name: str) -> Any:
     if name == "MinutRetryPolicy":
-        text = f"MinutRetryPolicy needs Airflow 3.3 or later; this is {airflow.__version__}."
-        raise ImportError(text)
+        raise ImportError(f"MinutRetryPolicy needs Airflow 3.3 or later; this is {airflow.__version__}.")
     text = f"module {__name__!r} has no attribute {name!r}"
     raise AttributeError(text)

@@ -153,12 +153,12 @@ class MinutTransferOperator(BaseOperator):
         given = self.start_at or context.get("data_interval_start")
         until = self.end_at or context.get("data_interval_end")
         if given is None or until is None or (given == until and not (self.start_at or self.end_at)):
-            reason = (
+            raise MinutConfigurationError(
+                "start_at",
                 "the run has no data interval, as when it is triggered without a logical date, or with a "
                 "plain cron schedule in Airflow 3; give the DAG a CronDataIntervalTimetable, or the operator "
-                "start_at and end_at"
+                "start_at and end_at",
             )
-            raise MinutConfigurationError("start_at", reason)
         return checked_moment("start_at", given), checked_moment("end_at", until)
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:

@@ -35,15 +35,13 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     envelope = content if isinstance(content, dict) else {}
     event = envelope.get("event", envelope)
     if not isinstance(event, dict) or not event:
-        text = "body: must be a JSON object that is an event, or has one as event"
-        raise ValueError(text)
+        raise ValueError("body: must be a JSON object that is an event, or has one as event")
     _check_token(webhook.hook_id, envelope.get("hook_id", event.get("hook_id")))
     if webhook.token:
         _check_token(webhook.token, envelope.get("token", event.get("token")))
     payload = event_payload({name: value for name, value in event.items() if name != "token"}, via="webhook")
     if not _ID.fullmatch(payload["event_id"]):
-        text = "id: must be 1 to 200 letters, digits or _.:-"
-        raise ValueError(text)
+        raise ValueError("id: must be 1 to 200 letters, digits or _.:-")
     return payload
 
 

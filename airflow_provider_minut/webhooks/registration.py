@@ -129,5 +129,4 @@ def _is_text(value: Any) -> bool:
 
 def _check(is_good: Any, name: str, accepted: str) -> None:
     if not is_good:
-        text = f"{name}: must be {accepted}"
-        raise ValueError(text)
+        raise ValueError(f"{name}: must be {accepted}")

@@ -163,7 +163,7 @@ def test_refused_credentials_are_an_error_and_asked_for_again_from_the_connectio
         old = sandbox.client_secret
         sandbox.rotate_secret()
         sandbox.revoke_tokens()
-        while "Minut refused the client credentials" not in caplog.text:
+        while "Minut rejected the client credentials" not in caplog.text:
             await asyncio.sleep(0.02)
         monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", sandbox.connection_json)
         sandbox.add_event(HOMES[0], datetime.now(UTC))

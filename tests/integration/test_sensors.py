@@ -130,7 +130,7 @@ def test_secret_that_stops_working_while_it_waits_fails_without_retries(sandbox,
         sandbox.revoke_tokens()
 
     later(rotate)
-    with pytest.raises(AirflowFailException, match="Minut refused the client credentials") as caught:
+    with pytest.raises(AirflowFailException, match="Minut rejected the client credentials") as caught:
         wait_in(mode, MinutHomeEventSensor, home_ids=HOMES[:1])
     assert sandbox.client_secret not in str(caught.value)
 

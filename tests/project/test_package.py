@@ -45,6 +45,13 @@ def test_entry_point_leads_to_the_provider_info():
     assert [p.load() for p in points if p.group == "apache_airflow_provider"] == [get_provider_info]
 
 
+def test_every_entry_point_can_be_loaded():
+    points = [p for p in distribution("airflow-provider-minut").entry_points if "minut" in p.value]
+    assert {p.group for p in points} >= {"airflow.plugins", "console_scripts", "pytest11"}
+    for point in points:
+        point.load()
+
+
 def test_parts_that_the_public_schema_leaves_open_are_valid_too():
     schema = AIRFLOW / "provider.yaml.schema.json"
     strict = json.loads(schema.read_text())["properties"]

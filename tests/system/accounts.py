@@ -15,7 +15,7 @@ from airflow_provider_minut.sandbox.sandbox import Sandbox
 # What a task with this connection tells, whichever it is. The good one has to be the first.
 FAILURES = {
     "minut_good": "",
-    "minut_wrong_secret": r"Minut refused the client credentials",
+    "minut_wrong_secret": r"Minut rejected the client credentials",
     "minut_token_revoked": r"answered 401",
     "minut_server_gone": r"got no answer from http://127\.0\.0\.1:9/v8: connection refused",
     "minut_bad_setting": r"the extra 'timeout': is -1\.0, must be more than 0",

@@ -122,7 +122,7 @@ def test_button_says_whether_the_credentials_hold(page, sandbox):
     assert "Minut knows the credentials: they belong to Alex Sandbox" in said
     edit(page, row, **{"Client secret": "wrong" * 5})
     said = press_test(page, row, FAILURE)
-    assert "Minut refused the client credentials" in said
+    assert "Minut rejected the client credentials" in said
     assert "under 'Developer tools' in Minut's web app" in said
     assert "wrongwrong" not in page.content()
     assert sandbox.stats()["requests"]["GET /users/me"] == 1

@@ -63,7 +63,7 @@ def test_connection_in_one_argument_passes_the_test(installed, sandbox, notation
 def test_wrong_secret_is_explained_by_the_test(installed, sandbox):
     wrong = json.dumps({**json.loads(sandbox.connection_json), "password": "wrong" * 5})
     tested = installed.airflow("connections", "test", "minut_env", AIRFLOW_CONN_MINUT_ENV=wrong)
-    assert "Minut refused the client credentials" in tested.stdout
+    assert "Minut rejected the client credentials" in tested.stdout
     assert "wrongwrong" not in tested.stdout
 
 
@@ -89,7 +89,7 @@ def test_demo_fails_with_the_reason(installed, sandbox):
     wrong = json.dumps({**json.loads(sandbox.connection_json), "password": "wrong" * 5})
     done = installed.run("minut-demo", AIRFLOW_CONN_MINUT_DEFAULT=wrong)
     assert done.returncode == 1, done.stdout
-    assert "Minut refused the client credentials" in " ".join(done.stdout.replace("│", "").split())
+    assert "Minut rejected the client credentials" in " ".join(done.stdout.replace("│", "").split())
 
 
 def test_button_in_the_ui_tests_the_connection(origin, sandbox):
@@ -107,7 +107,7 @@ def test_button_in_the_ui_tests_the_connection(origin, sandbox):
     assert (good, said["status"]) == (200, True), answers
     assert said["message"].startswith("Minut knows the credentials: they belong to Alex Sandbox")
     assert (bad, complained["status"]) == (200, False)
-    assert "Minut refused the client credentials" in complained["message"]
+    assert "Minut rejected the client credentials" in complained["message"]
 
 
 def test_status_shows_who_and_what_is_used(installed, added_connection, sandbox):

@@ -239,7 +239,9 @@ def look_at_the_page(airflow, folder):
     """Keep what the page in the UI gets; return whether it has all of it: devices, problems and deliveries."""
     text = ask_airflow(airflow, "GET", "/minut/status/data").text
     (folder / "page.json").write_text(text)
-    return all(part in text for part in ("Harbour Loft", "refused the client credentials", "wrong signature"))
+    return all(
+        part in text for part in ("Harbour Loft", "rejected the client credentials", "wrong signature")
+    )
 
 
 def press_test(airflow, conn_id, fields):

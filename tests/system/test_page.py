@@ -223,7 +223,7 @@ def check_what_is_read_aloud(opened):
     assert devices.get_by_role("cell", name="Offline", exact=True).count() == 3
     assert view.get_by_role("rowheader", name=NASTY).count() == 1  # as text
     assert view.get_by_role("meter", name="used in the last minute").count() == 2
-    assert "Minut refused the client credentials" in view.get_by_text("Problem:").locator("..").inner_text()
+    assert "Minut rejected the client credentials" in view.get_by_text("Problem:").locator("..").inner_text()
     assert (
         view.get_by_role("status")
         .inner_text()

@@ -32,8 +32,9 @@ class ClientCredentials:
             raise MinutConfigurationError("client_secret", "is missing")
         for name in self.__slots__:
             if not getattr(self, name).isprintable():
-                reason = "holds a line break or another control character; paste it again"
-                raise MinutConfigurationError(name, reason)
+                raise MinutConfigurationError(
+                    name, "holds a line break or another control character; paste it again"
+                )
         if self.client_secret != self.client_secret.strip():
             log.warning("The client secret begins or ends with a blank. It is sent as it is.")
 
@@ -49,5 +50,4 @@ class ClientCredentials:
         return f"ClientCredentials(client_id='…{self.client_id[-4:]}')"
 
     def __reduce__(self) -> NoReturn:
-        text = "credentials are not serialised: pass the connection id"
-        raise TypeError(text)
+        raise TypeError("credentials are not serialised: pass the connection id")

@@ -255,11 +255,10 @@ class TokenProvider:
         except MinutStatusError as error:
             if error.status not in {401, 403} and error.code not in OAUTH_REJECTIONS:
                 raise
-            said = str(error).removesuffix(error.remedy).rstrip()
-            text = f"Minut refused the client credentials. {said} {MinutAuthenticationError.remedy}"
-            rejection = MinutAuthenticationError(text, status=error.status)
+            message = f"Minut rejected the client credentials. {error.message}"
+            rejection = MinutAuthenticationError(message, status=error.status)
             if share:
-                entry = TokenEntry(self._token, rejection=str(rejection))
+                entry = TokenEntry(self._token, rejection=message)
                 entry.retry_at = self._clock.time() + random.uniform(*REJECTION_CACHE_SECONDS)  # noqa: S311 - spreads load
                 self._share(entry)
             raise rejection from None

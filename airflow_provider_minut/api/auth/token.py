@@ -80,8 +80,7 @@ class Token:
         return f"Token(lifetime={self.lifetime:.0f} s)"
 
     def __reduce__(self) -> NoReturn:
-        text = "tokens are not serialised: pass the connection id"
-        raise TypeError(text)
+        raise TypeError("tokens are not serialised: pass the connection id")
 
 
 def token_from_response(reply: Any, before: tuple[float, float]) -> Token:
@@ -96,22 +95,17 @@ def token_from_response(reply: Any, before: tuple[float, float]) -> Token:
     """
     where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
     if not isinstance(reply, Mapping):
-        text = f"{where}, not a JSON object. {MinutResponseError.remedy}"
-        raise MinutResponseError(text)
+        raise MinutResponseError(f"{where}, not a JSON object.")
     if isinstance(reply.get("error"), str):
         raise _error_in_success(reply["error"])
     value = reply.get("access_token")
     if not isinstance(value, str) or not value:
-        text = f"The token endpoint's reply has no usable access_token. {MinutResponseError.remedy}"
-        raise MinutResponseError(text)
+        raise MinutResponseError("The token endpoint's response has no usable access_token.")
     if not _is_sendable(value):
-        text = "The access_token has characters that a token cannot have, or is too long."
-        text = f"{text} {MinutResponseError.remedy}"
-        raise MinutResponseError(text)
+        raise MinutResponseError("The access_token has characters that a token cannot have, or is too long.")
     kind = reply.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
-        text = f"The token_type is not Bearer, so the token cannot be used. {MinutResponseError.remedy}"
-        raise MinutResponseError(text)
+        raise MinutResponseError("The token_type is not Bearer, so the token cannot be used.")
     return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
 
 
@@ -122,9 +116,8 @@ def _is_sendable(value: str) -> bool:
 
 def _error_in_success(code: str) -> MinutStatusError:
     shown = code if re.fullmatch(r"[a-z_]{1,40}", code) else "unknown"
-    text = f"The token endpoint answered 200 with the OAuth error {shown}."
     kind = MinutServerError if code in OAUTH_SERVER_ERRORS else MinutRequestError
-    return kind(f"{text} {kind.remedy}", status=200, code=code)
+    return kind(f"The token endpoint answered 200 with the OAuth error {shown}.", status=200, code=code)
 
 
 def _lifetime(expires_in: Any) -> float:

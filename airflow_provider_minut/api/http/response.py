@@ -68,9 +68,9 @@ def parse_json(what: str, reply: Response, *, secrets: tuple[str, ...] = ()) -> 
         return json.loads(reply.body.decode("utf-8-sig"))
     # Raised out here, so that no JSONDecodeError hangs on it: that holds the document, perhaps a token.
     size = f"{len(reply.body)} bytes of {reply.kind}"
-    text = f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
-    text = f"{text} {MinutResponseError.remedy}"
-    raise MinutResponseError(text)
+    raise MinutResponseError(
+        f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
+    )
 
 
 def error_from_response(what: str, reply: Response, *, secrets: tuple[str, ...] = ()) -> MinutError:
@@ -82,14 +82,14 @@ def error_from_response(what: str, reply: Response, *, secrets: tuple[str, ...] 
     if 300 <= reply.status < 400:
         where = _one_line(_host(reply.headers.get("Location", "")), secrets)
         text = f"{what} answered {reply.status}, a redirect to {where}. It was not followed: credentials stay"
-        return MinutResponseError(f"{text} with the base URL. {MinutResponseError.remedy}")
+        return MinutResponseError(f"{text} with the base URL.")
     code, said = _what_it_said(reply, secrets)
     text = f"{what} answered {reply.status}{f': {said}' if said else ''}."
     kind = MinutServerError if reply.status >= 500 else _BY_STATUS.get(reply.status, MinutRequestError)
     if reply.status < 200 or reply.status >= 600:
         return MinutResponseError(f"{text} That is no status a final answer can have.")
     wait = retry_after(reply.headers)
-    return kind(f"{text} {kind.remedy}", status=reply.status, code=code, retry_after=wait)
+    return kind(text, status=reply.status, code=code, retry_after=wait)
 
 
 def _host(location: str) -> str:

@@ -67,9 +67,9 @@ def retrying(
 
 def _failure(state: tenacity.RetryCallState) -> MinutError:
     """Return what made the latest attempt fail. tenacity asks only after transient errors."""
-    outcome = state.outcome
-    transient = outcome.exception() if outcome else None
-    return transient.error if isinstance(transient, TransientError) else MinutError()
+    transient = state.outcome.exception() if state.outcome else None
+    assert isinstance(transient, TransientError)  # noqa: S101 - for the type checker
+    return transient.error
 
 
 def _pause(state: tenacity.RetryCallState) -> float:

@@ -172,7 +172,7 @@ class Transport:
             if isinstance(error, MinutRateLimitError) and error.retry_after:
                 self._rate_limiter.pause(error.retry_after)
             if tried > 1:
-                error.args = (f"{error} Gave up after {tried} attempts.",)
+                error.message += f" Gave up after {tried} attempts."
             raise error from None
 
     def close(self) -> None:
@@ -256,8 +256,8 @@ class Transport:
             raise problem
         if body is None:
             limit = f"{MAX_BODY_BYTES // 2**20} MiB"
-            text = f"{call} was answered with more than {limit}; ask for less at a time."
-            raise MinutResponseError(text)
+            remedy = "Request less data at a time."
+            raise MinutResponseError(f"{call} was answered with more than {limit}.", remedy=remedy)
         return Response(response.status_code, response.headers, body)
 
     def _read(self, response: requests.Response, *, until: float) -> bytes | None:
@@ -314,11 +314,13 @@ def check_path(path: str) -> None:
     :raises MinutConfigurationError: for URLs, dot segments, queries, blanks and control characters.
     """
     if not path.startswith("/") or path.startswith("//"):
-        reason = "must be a path below the base URL that begins with one slash, like /users/me"
-        raise MinutConfigurationError("endpoint", reason)
+        raise MinutConfigurationError(
+            "endpoint", "must be a path below the base URL that begins with one slash, like /users/me"
+        )
     if re.search(r"[\s\x00-\x1f\x7f?#\\]", path) or re.search(r"(^|/)(\.|%2e){1,2}(/|$)", path, re.I):
-        reason = "must be a plain path like /homes; the query goes into its own argument"
-        raise MinutConfigurationError("endpoint", reason)
+        raise MinutConfigurationError(
+            "endpoint", "must be a plain path like /homes; the query goes into its own argument"
+        )
 
 
 def _uncertainty(call: _Call, certain: bool) -> str:
@@ -333,5 +335,5 @@ def _network_error(call: _Call, where: str, error: Exception, seconds: float) ->
     text = f"{where}: {reason}.{_uncertainty(call, certain)}"
     lasting = isinstance(error, requests.exceptions.SSLError) or is_missing_ca_bundle(error)
     # What lasts names the setting that mends it.
-    problem = MinutConnectionError(text if lasting else f"{text} {MinutConnectionError.remedy}")
+    problem = MinutConnectionError(text, remedy="" if lasting else None)
     return problem if lasting or not (call.repeatable or certain) else TransientError(problem)

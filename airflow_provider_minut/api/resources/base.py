@@ -76,8 +76,7 @@ def checked_object(where: str, answer: Any, id_field: str, times: Iterable[str] 
     :raises MinutResponseError: it has no id.
     """
     if not isinstance(answer, dict) or not isinstance(answer.get(id_field), str) or not answer[id_field]:
-        text = f"{where} answered without a {id_field}. {MinutResponseError.remedy}"
-        raise MinutResponseError(text)
+        raise MinutResponseError(f"{where} answered without a {id_field}.")
     parse_fields(answer, times)
     return answer
 

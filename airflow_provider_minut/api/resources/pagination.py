@@ -51,8 +51,7 @@ def parse_page(where: str, answer: Any, key: str, limit: int | None) -> Page:
     """
     items = answer.get(key) if isinstance(answer, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        text = f"{where} answered without a list of {key}. {MinutResponseError.remedy}"
-        raise MinutResponseError(text)
+        raise MinutResponseError(f"{where} answered without a list of {key}.")
     paging = answer.get("paging")
     total = paging.get("total_count") if isinstance(paging, dict) else None
     return Page(items, total if type(total) is int and total >= 0 else None, limit)

@@ -30,14 +30,16 @@ def open_shared_state(place: str) -> SharedState:
         return FileState(Path(unquote(parts.path)))
     if parts.scheme in {"redis", "rediss"}:
         return _open_redis(place, FileState(default_directory()))
-    reason = "must be memory, file, file:///path/of/a/directory, or redis://host:port/database"
-    raise MinutConfigurationError("shared_state", reason)
+    raise MinutConfigurationError(
+        "shared_state", "must be memory, file, file:///path/of/a/directory, or redis://host:port/database"
+    )
 
 
 def _open_redis(url: str, fallback: SharedState) -> SharedState:
     try:
         from airflow_provider_minut.api.shared_state.redis import RedisState
     except ImportError:
-        reason = "needs the redis library: pip install 'airflow-provider-minut[redis]'"
-        raise MinutConfigurationError("shared_state", reason) from None
+        raise MinutConfigurationError(
+            "shared_state", "needs the redis library: pip install 'airflow-provider-minut[redis]'"
+        ) from None
     return RedisState(url, fallback=fallback)

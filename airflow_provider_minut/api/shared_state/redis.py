@@ -86,8 +86,10 @@ class RedisState:
         try:
             self._redis = redis.Redis.from_url(url, **timeouts, retry=Retry(NoBackoff(), 0))
         except (ValueError, TypeError):
-            reason = "is not a Redis URL like redis://host:6379/0 or rediss://user:password@host:6380/0"
-            raise MinutConfigurationError("shared_state", reason) from None
+            raise MinutConfigurationError(
+                "shared_state",
+                "is not a Redis URL like redis://host:6379/0 or rediss://user:password@host:6380/0",
+            ) from None
         self._reserve_script = self._redis.register_script(
             RESERVE_SCRIPT
         )  # loads itself again if Redis forgot it

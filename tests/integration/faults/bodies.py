@@ -12,7 +12,7 @@ from tests.integration.faults.server import OK, Do, Repeat, reply
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 NO_JSON = "that are not JSON"
-LARGE = "was answered with more than 32 MiB; ask for less at a time"
+LARGE = "was answered with more than 32 MiB. Request less data at a time"
 # The work is the client's, and a loaded machine may take its time for it.
 PATIENT = {"timeout": 30.0}
 CUT = "the connection ended in the middle of it"
@@ -100,7 +100,7 @@ FAULTS = [
     Fault(what="A gzip bomb from the token endpoint", call=token, token=(lazy(lambda: reply(bomb(), Content_Encoding="gzip")),),
           error="MinutResponseError", says=LARGE, sent=0, mebibytes=100, seconds=60, settings=PATIENT, prepare=make_bombs),
     Fault(what="It is called gzip and is not", api=(reply(b"no gzip", Content_Encoding="gzip"),), error="MinutConnectionError",
-          says="its compression is broken. Check the network, the proxy and the API base URL of the connection. Gave up after 3 attempts", sent=3),
+          says="its compression is broken. Gave up after 3 attempts. Check the network, the proxy and the API base URL of the connection.", sent=3),
     Fault(what="The gzip is cut", api=((*reply(gzip.compress(b'{"ok": true}' + b" " * 9999)[:-30], Content_Encoding="gzip", Content_Length=None), Do.CLOSE), OK),
           sent=2),
     Fault(what="The gzip is cut, and the call was a POST", call=post, error="MinutConnectionError", says="It may have been carried out",
@@ -108,12 +108,12 @@ FAULTS = [
     Fault(what="Six layers of compression are announced", api=(reply(b"x", Content_Encoding=", ".join(["gzip"] * 6)),),
           error="MinutConnectionError", says="its compression is broken", sent=3),
     broken("A compression that nobody asked for", b"\x28\xb5\x2f\xfd", Content_Encoding="x-new"),
-    broken("HTML with status 200", "<html><title>Welcome</title></html>", "titled 'Welcome'. Is the base URL right, and no login page or proxy in between?", Content_Type="text/html"),
+    broken("HTML with status 200", "<html><title>Welcome</title></html>", "titled 'Welcome'. Check the API base URL, and whether a login page or a proxy responds instead of Minut.", Content_Type="text/html"),
     Fault(what="JSON that is called text/html", **json_of('{"ok": true}', Content_Type="text/html")),
     Fault(what="JSON without a content type", **json_of('{"ok": true}', Content_Type=None)),
     Fault(what="An empty answer", call=put, **json_of(""), value=None),
     Fault(what="An empty answer where a user was asked for", call=who, **json_of(""), error="MinutResponseError",
-          says="GET /users/me answered without a user_id. Is the base URL right, and no login page or proxy in between?"),
+          says="GET /users/me answered without a user_id. Check the API base URL, and whether a login page or a proxy responds instead of Minut."),
     Fault(what="204 No Content", call=put, api=((b"HTTP/1.1 204 No Content\r\n\r\n",),), value=None),
     Fault(what="A list where an object was asked for", call=who, **json_of("[1]"), error="MinutResponseError", says="without a user_id"),
     Fault(what="A number where an object was asked for", call=who, **json_of("5"), error="MinutResponseError", says="without a user_id"),

@@ -113,7 +113,7 @@ def big(method):
 
 FAULTS = [
     Fault(what="Nothing listens at the address; a GET", prepare=nothing_listens, error="MinutConnectionError",
-          says="connection refused. Check the network, the proxy and the API base URL of the connection. Gave up after 3 attempts", sent=0, tokens=0),
+          says="connection refused. Gave up after 3 attempts. Check the network, the proxy and the API base URL of the connection.", sent=0, tokens=0),
     Fault(what="The server restarts while a GET is made", prepare=comes_back, tokens=0),
     Fault(what="The server restarts while a POST is made: nothing was sent yet", prepare=comes_back, call=post, tokens=0),
     Fault(what="A listening socket never accepts", prepare=full_backlog, settings=QUICK, error="MinutConnectionError",
@@ -143,7 +143,7 @@ FAULTS = [
           api=((HEAD + b"Content-Length: 12\r\n\r\n{", 0.05, Do.RESET), OK), error="MinutConnectionError", says=DOUBT),
     Fault(what="TCP reset after a token request was read", token=(RESET, GOOD_TOKEN), tokens=2),
     Fault(what="Every connection is reset, for ever", api=(RESET,), error="MinutConnectionError",
-          says="connection reset by peer. Check the network, the proxy and the API base URL of the connection. Gave up after 3 attempts", sent=3),
+          says="connection reset by peer. Gave up after 3 attempts. Check the network, the proxy and the API base URL of the connection.", sent=3),
     Fault(what="The connection is closed instead of an answer to a GET", api=(CLOSE, OK), sent=2),
     Fault(what="The connection is closed instead of an answer to a POST", call=post, api=(CLOSE, OK),
           error="MinutConnectionError", says=DOUBT),

@@ -158,7 +158,7 @@ FAULTS = [
     Fault(what="403 with `insufficient_scope`", api=(reply('{"error": "insufficient_scope"}', "403 Forbidden"),), error="MinutPermissionError",
           says="insufficient_scope", never="a new token is bought for it"),
     Fault(what="A revoked token cannot be replaced: the client is refused", api=(UNAUTHORIZED,), token=(GOOD_TOKEN, reply("", "401 Unauthorized")),
-          error="MinutAuthenticationError", says="Minut refused the client credentials", tokens=2),
+          error="MinutAuthenticationError", says="Minut rejected the client credentials", tokens=2),
     Fault(what="A revoked token cannot be replaced: the token endpoint is down", api=(UNAUTHORIZED,), token=(GOOD_TOKEN, reply("", "502 Bad Gateway")),
           error="MinutServerError", says="POST /oauth/token answered 502", tokens=4),
     Fault(what="The server gives the same, refused token again", api=(UNAUTHORIZED,), token=(token_reply(1),), error="MinutAuthenticationError",

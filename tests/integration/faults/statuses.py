@@ -67,9 +67,9 @@ def redirect(what, line, location, says, **fields):
 
 
 FAULTS = [
-    final("400 Bad Request", "MinutRequestError", "GET /homes answered 400: Because. The request itself has to change."),
-    final("403 Forbidden", "MinutPermissionError", "may not do this; use one that may."),
-    final("404 Not Found", "MinutNotFoundError", "It does not exist, or this account cannot see it: check the id and the path."),
+    final("400 Bad Request", "MinutRequestError", "GET /homes answered 400: Because. Correct the request."),
+    final("403 Forbidden", "MinutPermissionError", "lacks permission for this operation. Use credentials with the required access."),
+    final("404 Not Found", "MinutNotFoundError", "Check the ID and the path, and that the account can access the resource."),
     final("405 Method Not Allowed", "MinutRequestError", "answered 405: Because"),
     final("407 Proxy Authentication Required", "MinutRequestError", "answered 407: Because"),
     final("409 Conflict", "MinutRequestError", "answered 409: Because"),
@@ -77,7 +77,7 @@ FAULTS = [
     final("413 Content Too Large", "MinutRequestError", "answered 413: Because"),
     final("422 Unprocessable Content", "MinutRequestError", "answered 422: Because"),
     final("451 Unavailable For Legal Reasons", "MinutRequestError", "answered 451: Because"),
-    final("501 Not Implemented", "MinutServerError", "The fault is Minut's (see status.minut.com); try again later."),
+    final("501 Not Implemented", "MinutServerError", "The failure is on Minut's side (see status.minut.com). Retry later."),
     final("600 No Such Status", "MinutResponseError", "That is no status a final answer can have."),
     Fault(what="500 once; a GET", api=(status("500 Oops"), OK), error="MinutServerError", says="GET /homes answered 500: Because"),
     Fault(what="500 once; a POST", call=post, api=(status("500 Oops"), OK), error="MinutServerError", says="POST /webhooks answered 500",

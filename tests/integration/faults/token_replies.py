@@ -8,7 +8,7 @@ from tests.conftest import CLIENT_SECRET
 from tests.integration.faults.fault import CREDENTIALS, Fault, get, token
 from tests.integration.faults.server import TOKEN_MARK, Do, reply, token_reply
 
-REFUSED = "Minut refused the client credentials."
+REFUSED = "Minut rejected the client credentials."
 ADVICE = "Compare the client ID and the client secret of the connection with those under 'Developer tools'"
 
 
@@ -54,7 +54,7 @@ def in_a_loop(bench):
 
 
 UNUSABLE = "no usable expires_in; the token is used for 600 s"
-NO_TOKEN = "reply has no usable access_token"
+NO_TOKEN = "response has no usable access_token"
 CHARACTERS = "characters that a token cannot have, or is too long"
 
 FAULTS = [
@@ -90,15 +90,15 @@ FAULTS = [
     Fault(what="access_token comes twice: the last one counts", call=token, sent=0, value="token-2",
           token=(reply(f'{{"access_token": "{TOKEN_MARK}-1", "access_token": "{TOKEN_MARK}-2", "expires_in": 3600}}'),)),
     Fault(what="The token reply begins with a byte order mark", token=(reply(b"\xef\xbb\xbf" + token_reply(1)[0].partition(b"\r\n\r\n")[2]),)),
-    bad("The token reply is a list", reply("[1, 2]"), "answered list, not a JSON object. Is the base URL right, and no login page or proxy in between?"),
+    bad("The token reply is a list", reply("[1, 2]"), "answered list, not a JSON object. Check the API base URL, and whether a login page or a proxy responds instead of Minut."),
     bad("The token reply is null", reply("null"), "answered nothing, not a JSON object"),
     bad("The token reply is empty", reply(""), "answered nothing, not a JSON object"),
     bad("The token reply is a string", reply(f'"{TOKEN_MARK}"'), "answered str, not a JSON object"),
-    bad("The token reply is an HTML page", reply("<title>Log in</title>", Content_Type="text/html"), "titled 'Log in'. Is the base URL right, and no login page or proxy in between?"),
+    bad("The token reply is an HTML page", reply("<title>Log in</title>", Content_Type="text/html"), "titled 'Log in'. Check the API base URL, and whether a login page or a proxy responds instead of Minut."),
     bad("The token reply is form-encoded", reply(f"access_token={TOKEN_MARK}&expires_in=3600", Content_Type="application/x-www-form-urlencoded"),
         "that are not JSON"),
     bad("The token reply is UTF-16", reply(f'{{"access_token": "{TOKEN_MARK}"}}'.encode("utf-16")), "that are not JSON"),
-    bad("The token reply is cut and looks whole", reply(f'{{"access_token": "{TOKEN_MARK}-1'), "that are not JSON. Is the base URL right, and no login page or proxy in between? Gave up after 3", tokens=3),
+    bad("The token reply is cut and looks whole", reply(f'{{"access_token": "{TOKEN_MARK}-1'), "that are not JSON. Gave up after 3", tokens=3),
     Fault(what="The token reply is cut once", token=((b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"access_token": "' + TOKEN_MARK.encode(), Do.CLOSE), token_reply),
           tokens=2),
     refusal("401 invalid_client", oauth_error("401 Unauthorized", "invalid_client"), ADVICE),
@@ -129,7 +129,7 @@ FAULTS = [
     Fault(what="500 server_error", token=(oauth_error("500 Oops", "server_error"),), error="MinutServerError", says="answered 500: server_error", sent=0),
     Fault(what="503 temporarily_unavailable, then a token", token=(oauth_error("503 Busy", "temporarily_unavailable"), token_reply), tokens=2),
     Fault(what="503 temporarily_unavailable, for ever", token=(oauth_error("503 Busy", "temporarily_unavailable"),), error="MinutServerError",
-          says="temporarily_unavailable. The fault is Minut's (see status.minut.com); try again later. Gave up after 3 attempts", sent=0, tokens=3),
+          says="temporarily_unavailable. Gave up after 3 attempts. The failure is on Minut's side", sent=0, tokens=3),
     Fault(what="200 with the error server_error", token=(oauth_error("200 OK", "server_error"),), error="MinutServerError",
           says="server_error", sent=0),
     Fault(what="200 with the error temporarily_unavailable", token=(oauth_error("200 OK", "temporarily_unavailable"),), error="MinutServerError",

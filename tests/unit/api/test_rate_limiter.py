@@ -84,7 +84,7 @@ def test_turn_after_the_deadline_is_an_error_and_takes_no_slot(state, clock):
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
     before = slots_of(one)
     with pytest.raises(
-        MinutRateLimitError, match=r"GET /x was not sent: its turn would come in 60 s"
+        MinutRateLimitError, match="GET /x was not sent: the rate limiter would delay it by 60 s"
     ) as caught:
         one.acquire("GET /x", deadline=clock.monotonic() + 60)
     assert caught.value.retry_after == pytest.approx(60.25, abs=0.01)
@@ -95,10 +95,8 @@ def test_long_wait_is_told_once_with_its_length(state, clock, caplog):
     caplog.set_level("INFO")
     for _ in range(3):
         budget(state, clock, per_minute=2).acquire("GET /x", deadline=clock.monotonic() + 100)
-    told = [r.getMessage() for r in caplog.records if "waits" in r.getMessage()]
-    assert told == [
-        "GET /x waits 60 s for its turn: 2 requests a minute are shared by all that use this client."
-    ]
+    told = [r.getMessage() for r in caplog.records if "delaying" in r.getMessage()]
+    assert told == ["Rate limit reached (2 requests/min, shared by this client ID); delaying GET /x by 60 s."]
 
 
 def test_pause_holds_up_everybody(state, clock):

@@ -56,7 +56,7 @@ def test_refused_credentials_are_a_problem(minut_sandbox, capsys, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(fields))
     assert main(["other"]) == 1
     told = capsys.readouterr().out
-    assert "Problem     Minut refused the client credentials." in told
+    assert "Problem     Minut rejected the client credentials." in told
     assert "Token       none" in told
     assert "not-the-secret" not in told
 

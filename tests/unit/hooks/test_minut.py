@@ -95,7 +95,7 @@ def test_connection_test_proves_the_credentials_and_not_an_old_token(minut_sandb
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"password": "wrong" * 6}, "refused the client credentials"),
+        ({"password": "wrong" * 6}, "rejected the client credentials"),
         ({"password": ""}, "the field Client secret (password): is missing"),
         ({"host": "http://127.0.0.1:9/v8"}, "connection refused"),
         ({"host": "https://no-such-host.invalid/v8"}, "the host name could not be resolved"),

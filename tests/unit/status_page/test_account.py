@@ -225,7 +225,7 @@ def test_refused_credentials_are_told_as_such(serve, make_account):
     account = make_account()
     account.read()
     assert account.cached().rejected
-    assert "Minut refused the client credentials" in account.cached().problem
+    assert "Minut rejected the client credentials" in account.cached().problem
 
 
 def test_nothing_readable_is_kept_and_other_credentials_find_nothing(serve, make_account, clock):

@@ -107,7 +107,7 @@ def test_refused_credentials_are_told_with_the_reason(accounts, started, httpser
     started.pop()()
     told = accounts.describe("minut_default")
     assert told["credentials"] == "rejected"
-    assert "Minut refused the client credentials" in told["problem"]
+    assert "Minut rejected the client credentials" in told["problem"]
     assert told["token"] is None
 
 

@@ -156,7 +156,7 @@ def test_error_text_is_found_whatever_the_body(httpserver, transport, body, said
     serve(httpserver, status(400, body, Content_Type="text/html"))
     with pytest.raises(MinutRequestError) as caught:
         get(transport)
-    expected = f"GET /x answered 400{f': {said}' if said else ''}. The request itself has to change."
+    expected = f"GET /x answered 400{f': {said}' if said else ''}. Correct the request."
     assert str(caught.value) == expected
 
 

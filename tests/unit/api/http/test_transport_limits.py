@@ -136,7 +136,7 @@ def test_body_of_exactly_the_limit_is_read(httpserver, transport, more, is_good)
     if is_good:
         assert get(transport) == 1
     else:
-        with pytest.raises(MinutResponseError, match="more than 32 MiB; ask for less"):
+        with pytest.raises(MinutResponseError, match="more than 32 MiB. Request less data at a time"):
             get(transport)
 
 
