@@ -233,7 +233,7 @@ class Soak:
         end = "" if minutes > self._minutes - 1 else f" (of {self._minutes:g}; this is how far it came)"
         load = f"median load {statistics.median(self._loads):.1f}, highest {max(self._loads):.1f}"
         return (
-            f"`uvx nox -s bench -- soak {self._minutes:g}`, begun {self.began_at:%Y-%m-%d %H:%M} "
+            f"`uvx nox -s bench -- soak {self._minutes:g}`, started {self.began_at:%Y-%m-%d %H:%M} "
             f"UTC, {minutes:.0f} minutes{end}, on {psutil.cpu_count()} cores, "
             f"{psutil.virtual_memory().total / 2**30:.0f} GB, {platform.system()} ({load}); Python "
             f"{platform.python_version()}, {self.versions}."
@@ -254,16 +254,16 @@ class Soak:
             ("Runs", ", ".join(f"{dag_id} {count} x {state}" for dag_id, state, count in runs)),
             ("Tasks", f"{as_text(tasks)}; retries: {retries}"),
             ("Requests", f"{sum(stats['requests'].values())}, answered {as_text(statuses)}"),
-            ("Faults put in", f"{sum(by_fault.values())}: {as_text(by_fault)}"),
+            ("Faults injected", f"{sum(by_fault.values())}: {as_text(by_fault)}"),
             ("429s for exceeding the limits", statuses.get("429", 0) - by_fault.get("429", 0)),
-            ("Most requests", f"{stats['max_in_1s']} in a second, {stats['max_in_60s']} in a minute"),
+            ("Peak request rate", f"{stats['max_in_1s']} in a second, {stats['max_in_60s']} in a minute"),
             ("Token requests", f"{stats['token_requests']}, tokens issued {stats['tokens_issued']}"),
-            ("Secret rotated at (and so long not in Airflow's connection)", lags or "not yet"),
+            ("Secret rotated at (until updated in Airflow's connection)", lags or "not yet"),
             ("Deliveries to the receiver", as_text(stats["deliveries"])),
             *(self._event_row(kind) for kind in self._happened),
             self._shared_row(),
         ]
-        return table(("What", "How much"), rows)
+        return table(("Metric", "Value"), rows)
 
     def _event_row(self, kind):
         happened = self._happened[kind]
@@ -272,12 +272,12 @@ class Soak:
         times = Counter(event_id for event_id, _ in told)
         waits = sorted(at - happened[event_id] for event_id, at in told)
         text = (
-            f"{len(happened)} happened, {sum(recorded[i] > 0 for i in happened)} recorded "
-            f"({sum(recorded[i] > 1 for i in happened)} more than once), told to a task: "
+            f"{len(happened)} occurred, {sum(recorded[i] > 0 for i in happened)} recorded "
+            f"({sum(recorded[i] > 1 for i in happened)} more than once), processed by a task: "
             f"{sum(n == 1 for n in times.values())} once, {sum(n > 1 for n in times.values())} more often"
         )
         if waits:
-            text += f"; after {statistics.median(waits):.0f} s (median), {waits[-1]:.0f} s (longest)"
+            text += f"; after {statistics.median(waits):.0f} s (median), {waits[-1]:.0f} s (maximum)"
         return f"Events, {kind}", text
 
     def _shared_row(self):
@@ -287,10 +287,12 @@ class Soak:
         def middle(samples, column):
             return statistics.median(sample[column] for sample in samples)
 
-        keys = f"{middle(first, 2):.0f} → {middle(last, 2):.0f} keys, most {max(s[2] for s in self._shared)}"
+        keys = (
+            f"{middle(first, 2):.0f} → {middle(last, 2):.0f} keys, maximum {max(s[2] for s in self._shared)}"
+        )
         sizes = f"{middle(first, 3):.0f} → {middle(last, 3):.0f} bytes"
-        files = f"state files: most {max(s[4] for s in self._shared)}"
-        used = f"used by all of Redis: {middle(first, 1):.1f} → {middle(last, 1):.1f} MB"
+        files = f"state files: maximum {max(s[4] for s in self._shared)}"
+        used = f"Redis in total: {middle(first, 1):.1f} → {middle(last, 1):.1f} MB"
         return "Shared state", f"`minut:*` {keys}, {sizes}; {used}; {files}"
 
     def _who_failed(self):
@@ -312,7 +314,7 @@ class Soak:
                 )
             )
         text = f"Medians of minutes {first[0] / 60:.0f} to {first[1] / 60:.0f} → {last[0] / 60:.0f} to {last[1] / 60:.0f}:"
-        columns = ("Component (lasting processes)", "RSS, MB | Growth", "USS, MB | Growth")
+        columns = ("Component (long-lived processes)", "RSS, MB | Growth", "USS, MB | Growth")
         return f"{text}\n\n{table((*columns, 'Descriptors', 'Threads', 'All processes'), rows)}"
 
 
