@@ -27,16 +27,6 @@ CONN_FIELDS: dict[str, Any] = {
         "description": "At most so many, counted over all tasks that share the client ID. Default: 120.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
-    "page_size": {
-        "label": "Page size",
-        "description": "Items to ask for at a time; fewer if Minut refuses. Default: 100.",
-        "schema": {"type": ["integer", "null"], "minimum": 1},
-    },
-    "max_window_days": {
-        "label": "Days at a time",
-        "description": "Days of readings to ask for at a time; fewer if Minut refuses. Default: 7.",
-        "schema": {"type": ["integer", "null"], "minimum": 1},
-    },
     "verify": {
         "label": "Verify TLS certificates",
         "description": "true, false, or the path of a CA bundle on the workers. Default: true.",
@@ -78,11 +68,6 @@ directory, or a Redis for all workers of a cluster (``redis://``, ``rediss://``;
 _EVENT_POLL_INTERVAL = """\
 Seconds between two polls for events by asset watchers, of one connection; however many watch, one polls. Each
 poll is a request of the budget. At least 1."""
-
-_WEB_APP_URL = """\
-Address of a {0}'s page in Minut's web app, with ``{{{0}_id}}`` for its id. The link of a task that is about
-one {0} leads there. Minut documents no such address; open a {0} in the web app and take it from there.
-Without it the link leads to the web app's front page."""
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -127,8 +112,6 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "10",
                         "default": "30",
                     },
-                    "web_app_home_url": _web_app_url("home"),
-                    "web_app_device_url": _web_app_url("device"),
                 },
             },
         },
@@ -141,7 +124,6 @@ def get_provider_info() -> dict[str, Any]:
             "airflow_provider_minut.triggers.events", "airflow_provider_minut.triggers.minut"
         ),
         "cli": ["airflow_provider_minut.cli.definition.get_cli_commands"],
-        "extra-links": ["airflow_provider_minut.links.minut.MinutWebAppLink"],
         "asset-uris": [
             {
                 "schemes": ["minut"],
@@ -158,16 +140,6 @@ def get_provider_info() -> dict[str, Any]:
 
 def _modules(*names: str) -> list[dict[str, Any]]:
     return [{"integration-name": "Minut", "python-modules": list(names)}]
-
-
-def _web_app_url(kind: str) -> dict[str, Any]:
-    return {
-        "description": _WEB_APP_URL.format(kind),
-        "version_added": "0.1.0",
-        "type": "string",
-        "example": f"https://minut.example/{kind}s/{{{kind}_id}}",
-        "default": None,
-    }
 
 
 def _transfer(target: str, module: str) -> dict[str, Any]:

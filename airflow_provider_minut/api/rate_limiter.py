@@ -32,7 +32,6 @@ class RateLimitStatus:
     :param per_minute: requests allowed in a minute.
     :param last_second: requests sent in the last second.
     :param last_minute: requests sent in the last minute.
-    :param last_hour: requests of this minute and the 59 before it, also those that wait in this minute.
     :param waiting: requests that have a slot in the future.
     :param paused: seconds for which nobody may send, 0 without a pause.
     """
@@ -41,7 +40,6 @@ class RateLimitStatus:
     per_minute: int
     last_second: int
     last_minute: int
-    last_hour: int
     waiting: int
     paused: float
 
@@ -101,7 +99,6 @@ class RateLimiter:
             per_minute=self._rates[1].limit,
             last_second=sum(-1 < ahead <= 0 for ahead in slots.ahead),
             last_minute=sum(-60 < ahead <= 0 for ahead in slots.ahead),
-            last_hour=slots.last_hour,
             waiting=sum(ahead > 0 for ahead in slots.ahead),
             paused=max(slots.paused, 0.0),
         )

@@ -16,7 +16,7 @@ DEFAULT_BASE_URL = "https://api.minut.com/v8"
 # More seconds, requests, items or days are a slip of the pen.
 MAX_SETTING = 1_000_000
 
-COUNT_FIELDS = ("max_attempts", "requests_per_second", "requests_per_minute", "page_size", "max_window_days")
+COUNT_FIELDS = ("max_attempts", "requests_per_second", "requests_per_minute")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,10 +30,6 @@ class ClientSettings:
     :param requests_per_second: requests in any second, for all who share the client. Minut documents
         that more than 20 are delayed and more than 50 refused.
     :param requests_per_minute: requests in any minute, for all who share the client. Minut documents 120.
-    :param page_size: items to ask for at a time. What Minut takes at most is not documented; if it
-        refuses, 30 are asked for, as in its documentation.
-    :param max_window_days: days of a sensor's history to ask for at a time. What Minut takes at most is
-        not documented; if it refuses, less is asked for.
     :param verify: whether to verify TLS certificates, or the path of a CA bundle.
     :param proxies: proxy URL by scheme (``http``, ``https``); overrides the environment.
     :raises MinutConfigurationError: when a value cannot be used; the error names its field.
@@ -45,8 +41,6 @@ class ClientSettings:
     deadline: float = 300.0
     requests_per_second: int = 20
     requests_per_minute: int = 120
-    page_size: int = 100
-    max_window_days: int = 7
     verify: bool | str = True
     # A proxy URL may hold a password.
     proxies: Mapping[str, str] | None = field(default=None, repr=False)

@@ -68,7 +68,7 @@ def _token(status: ClientStatus) -> str:
 def _budget(status: ClientStatus) -> str:
     budget = status.rate_limit
     text = f"{budget.last_second} of {budget.per_second} used this second, "
-    text += f"{budget.last_minute} of {budget.per_minute} this minute, {budget.last_hour} this hour"
+    text += f"{budget.last_minute} of {budget.per_minute} this minute"
     if budget.waiting:
         text += f"; {budget.waiting} requests wait for their turn"
     if budget.paused:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
 from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
+from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.utils.metrics import count
 
 if TYPE_CHECKING:
@@ -161,6 +164,19 @@ class MinutHook(BaseHook):
             return kind(**options, widget=BS3TextFieldWidget(), validators=[Optional()])
 
         return {name: widget(field) for name, field in CONN_FIELDS.items()}
+
+
+@contextmanager
+def minut_client(minut_conn_id: str) -> Iterator[MinutClient]:
+    """Open the client of a connection for a task; a permanent error fails the task without retries.
+
+    :param minut_conn_id: ID of a connection of type ``minut``.
+    :raises AirflowFailException: if one of :data:`~airflow_provider_minut.policies.retry.PERMANENT_ERRORS` is
+        raised.
+    :raises AirflowNotFoundException: if there is no such connection.
+    """
+    with fail_fast(), MinutHook(minut_conn_id).get_conn() as client:
+        yield client
 
 
 def who_is(user: User) -> str:

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.hooks.minut import MinutHook, who_is
-from airflow_provider_minut.links.minut import MinutWebAppLink
-from airflow_provider_minut.policies.retry import fail_fast
+from airflow_provider_minut.hooks.minut import MinutHook, minut_client, who_is
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -42,7 +40,7 @@ class MinutValidateCredentialsOperator(BaseOperator):
         :raises AirflowFailException: the credentials or the connection are not usable; not retried.
         :raises MinutError: Minut could not be asked, or did not answer as it should.
         """
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             user = client.validate_credentials()
         text = "The credentials of connection %r work: they belong to %s."
         self.log.info(text, self.minut_conn_id, who_is(user))
@@ -93,7 +91,7 @@ class MinutApiOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             answer = client.request(self.method, self.endpoint, params=self.query, json=self.json)
         self.log.info("%s %s was answered: %s.", self.method, self.endpoint, _summary(answer))
         return answer
@@ -126,7 +124,6 @@ class MinutUpdateDeviceOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("device_id", "reactions", "quiet_hours", "minut_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"reactions": "json", "quiet_hours": "json"}
-    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
@@ -153,7 +150,7 @@ class MinutUpdateDeviceOperator(BaseOperator):
         """
         from airflow_provider_minut.api.resources.thresholds import check_thresholds, threshold_changes
 
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             check_thresholds(self.reactions, self.quiet_hours)
             device = client.get_device(self.device_id)
             changes = threshold_changes(device, self.reactions, self.quiet_hours)
@@ -176,7 +173,6 @@ class MinutSetAlarmOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("home_id", "alarm_status", "minut_conn_id")
-    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
@@ -201,7 +197,7 @@ class MinutSetAlarmOperator(BaseOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits.
         """
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             if self.alarm_status not in _SATISFIED_BY:
                 raise MinutConfigurationError("alarm_status", "must be on or off")
             status = client.get_home(self.home_id).get("alarm_status")

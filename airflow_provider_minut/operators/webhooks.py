@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError, MinutNotFoundError
-from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.policies.retry import fail_fast
+from airflow_provider_minut.hooks.minut import MinutHook, minut_client
 from airflow_provider_minut.webhooks.registration import RegisteredWebhook, variable_name
 
 if TYPE_CHECKING:
@@ -31,23 +30,17 @@ class _WebhookOperator(BaseOperator):
         from airflow.sdk import Variable
         from airflow.sdk.log import mask_secret
 
-        text = Variable.get(self._variable(), default=None)
+        text = Variable.get(variable_name(self.name), default=None)
         if text is None:
             return None
         try:
             webhook = RegisteredWebhook.from_json(text)
-        except ValueError as error:
-            self.log.warning("Variable %s is of no use and is replaced: %s", self._variable(), error)
+        except MinutConfigurationError as error:
+            self.log.warning("Variable %s is of no use and is replaced: %s", variable_name(self.name), error)
             return None
         mask_secret(webhook.hook_secret)
         mask_secret(webhook.token)
         return webhook
-
-    def _variable(self) -> str:
-        try:
-            return variable_name(self.name)
-        except ValueError as error:
-            raise MinutConfigurationError("name", str(error).removeprefix("name: ")) from None
 
     def _delete(self, client: MinutClient, hook_id: str) -> None:
         try:
@@ -105,7 +98,7 @@ class MinutCreateWebhookOperator(_WebhookOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             stored = self._stored()
             ours = {hook["hook_id"] for hook in client.iter_webhooks() if hook.get("url") == self.url}
             if stored and stored.hook_id in ours and set(stored.events) == set(self.events):
@@ -136,26 +129,22 @@ class MinutCreateWebhookOperator(_WebhookOperator):
         return self._described(created["hook_id"], secret, token)
 
     def _described(self, hook_id: str, secret: str, token: str | None) -> RegisteredWebhook:
-        try:
-            return RegisteredWebhook(
-                hook_id=hook_id,
-                url=self.url,
-                events=tuple(self.events),
-                hook_secret=secret,
-                token=token,
-                header=self.header,
-                algorithm=self.algorithm,
-                encoding=self.encoding,
-            )
-        except ValueError as error:
-            field, _, reason = str(error).partition(": ")
-            raise MinutConfigurationError(field, reason) from None
+        return RegisteredWebhook(
+            hook_id=hook_id,
+            url=self.url,
+            events=tuple(self.events),
+            hook_secret=secret,
+            token=token,
+            header=self.header,
+            algorithm=self.algorithm,
+            encoding=self.encoding,
+        )
 
     def _store(self, webhook: RegisteredWebhook) -> None:
         from airflow.sdk import Variable
 
         description = "A webhook of Minut, with its secret. Kept by MinutCreateWebhookOperator."
-        Variable.set(self._variable(), webhook.to_json(), description=description)
+        Variable.set(variable_name(self.name), webhook.to_json(), description=description)
 
 
 class MinutDeleteWebhookOperator(_WebhookOperator):
@@ -182,13 +171,13 @@ class MinutDeleteWebhookOperator(_WebhookOperator):
         """
         from airflow.sdk import Variable
 
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             stored = self._stored()
             if stored is None:
                 self.log.info("There is no webhook %s.", self.name)
                 return
             self._delete(client, stored.hook_id)
-            Variable.delete(self._variable())
+            Variable.delete(variable_name(self.name))
 
 
 class MinutReconcileEventsOperator(_WebhookOperator):
@@ -227,7 +216,7 @@ class MinutReconcileEventsOperator(_WebhookOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: Minut could not be asked, or the receiver did not take an event.
         """
-        with fail_fast(), MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
             webhook = self._stored()
             if webhook is None:
                 raise MinutConfigurationError("name", f"there is no webhook {self.name}; register it first")

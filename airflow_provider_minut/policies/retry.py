@@ -1,4 +1,4 @@
-"""Which errors end a task for good, and when Airflow tries a failed task again."""
+"""Which errors are permanent, and how Airflow retries a failed task."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from airflow_provider_minut.exceptions import (
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryDecision
 
+# A retry cannot succeed until someone changes the connection, the account or the DAG.
 PERMANENT_ERRORS = (MinutAuthenticationError, MinutConfigurationError, MinutPermissionError)
 
 
 @contextmanager
 def fail_fast() -> Iterator[None]:
-    """Fail the task without Airflow's retries where trying again cannot help.
+    """Fail the task without Airflow's retries on a permanent error.
 
-    :raises AirflowFailException: credentials, connection or an argument are not usable.
+    :raises AirflowFailException: if one of :data:`PERMANENT_ERRORS` is raised.
     """
     try:
         yield
-    except (MinutAuthenticationError, MinutConfigurationError) as error:
+    except PERMANENT_ERRORS as error:
         from airflow.providers.common.compat.sdk import AirflowFailException
 
         raise AirflowFailException(str(error)) from None
@@ -39,10 +40,10 @@ def fail_fast() -> Iterator[None]:
 if hasattr(airflow.sdk, "RetryPolicy"):
 
     class MinutRetryPolicy(airflow.sdk.RetryPolicy):
-        """Fail at once where trying again cannot help, and try again when Minut wants to hear from us.
+        """Do not retry after a permanent error, and wait as long as the API requests before a retry.
 
-        For tasks that raise errors of this package, above all ``@task`` functions that use a
-        :class:`~airflow_provider_minut.hooks.minut.MinutHook`. The task's ``retries`` stay the limit.
+        For tasks that raise errors of this package, such as ``@task`` functions that use a
+        :class:`~airflow_provider_minut.hooks.minut.MinutHook`. The task's ``retries`` remain the limit.
 
         ::
 
@@ -53,24 +54,23 @@ if hasattr(airflow.sdk, "RetryPolicy"):
         def evaluate(
             self, exception: BaseException, try_number: int, max_tries: int, context: Context | None = None
         ) -> RetryDecision:
-            """Return what to do about a failure; what is not of Minut is left to the task's settings.
+            """Return the decision after a failure. Errors of other packages are left to the task's settings.
 
-            :param exception: of the task.
-            :param try_number: counted from 1.
-            :param max_tries: of the task.
-            :param context: of the task.
+            :param exception: The exception that the task raised.
+            :param try_number: The number of the try, from 1.
+            :param max_tries: The maximum number of tries of the task.
+            :param context: The context of the task.
             """
             decision = airflow.sdk.RetryDecision
             if isinstance(exception, PERMANENT_ERRORS):
-                return decision.fail(f"{type(exception).__name__}: trying again cannot help")
+                return decision.fail(f"{type(exception).__name__} is permanent; a retry cannot succeed")
             if isinstance(exception, MinutStatusError) and exception.retry_after:
                 delay = timedelta(seconds=exception.retry_after)
-                return decision.retry(delay, f"Minut asked to wait {exception.retry_after:.0f} s")
+                return decision.retry(delay, f"Minut requested a delay of {exception.retry_after:.0f} s")
             return decision.default()
 
 
 def __getattr__(name: str) -> Any:
     if name == "MinutRetryPolicy":
         raise ImportError(f"MinutRetryPolicy needs Airflow 3.3 or later; this is {airflow.__version__}.")
-    text = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(text)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -109,26 +109,22 @@ class EventPoller(OnePerConnection):
         return {event["id"]: event for event in recent if isinstance(event.get("id"), str)}
 
     def _failed(self, error: Exception) -> float:
-        """Tell of a failure; return after how many seconds to try again."""
+        """Log a failed poll; return the seconds until the next one."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-        from airflow_provider_minut.exceptions import (
-            MinutAuthenticationError,
-            MinutConfigurationError,
-            MinutError,
-        )
+        from airflow_provider_minut.exceptions import MinutError
+        from airflow_provider_minut.policies.retry import PERMANENT_ERRORS
 
         self._failures += 1
-        hopeless = isinstance(
-            error, MinutAuthenticationError | MinutConfigurationError | AirflowNotFoundException
-        )
+        # A connection that is missing is missing until it is created.
+        permanent = isinstance(error, (*PERMANENT_ERRORS, AirflowNotFoundException))
         delay = PERMANENT_ERROR_RETRY_SECONDS
-        if not hopeless:
+        if not permanent:
             delay = min(conf.event_poll_interval() * 2 ** min(self._failures - 1, 8), MAX_BACKOFF_SECONDS)
         log.log(
-            logging.ERROR if hopeless else logging.WARNING,
-            "The events of connection %r could not be read (%d in a row), next try in %.0f s: %s",
+            logging.ERROR if permanent else logging.WARNING,
+            "Failed to poll the events of connection %r (failures in a row: %d); retrying in %.0f s: %s",
             *(self._minut_conn_id, self._failures, delay, error),
-            exc_info=None if hopeless or isinstance(error, MinutError) else error,
+            exc_info=None if permanent or isinstance(error, MinutError) else error,
         )
         return delay

@@ -11,9 +11,7 @@ from airflow.providers.common.compat.sdk import conf
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
 
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
-from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.links.minut import MinutWebAppLink
-from airflow_provider_minut.policies.retry import fail_fast
+from airflow_provider_minut.hooks.minut import MinutHook, minut_client
 from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
 from airflow_provider_minut.utils.validation import checked_moment, checked_names
 
@@ -34,7 +32,6 @@ class _MinutSensor(BaseSensorOperator):
     :param deferrable: whether to wait in the triggerer.
     """
 
-    operator_extra_links = (MinutWebAppLink(),)
     _condition: str
 
     def __init__(
@@ -63,10 +60,9 @@ class _MinutSensor(BaseSensorOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
         """
-        with fail_fast():
+        with minut_client(self.minut_conn_id) as client:
             self._arguments = self._checked_arguments(context)
-            with MinutHook(self.minut_conn_id).get_conn() as client:
-                self._last_poll = CONDITIONS[self._condition](**self._arguments).poll(client)
+            self._last_poll = CONDITIONS[self._condition](**self._arguments).poll(client)
         self.log.info("%s.", self._last_poll.note)
         return PokeReturnValue(self._last_poll.result is not None, self._last_poll.result)
 

@@ -19,8 +19,7 @@ from airflow_provider_minut.extraction.datasets import (
     checked_dataset,
 )
 from airflow_provider_minut.extraction.extractor import Extractor
-from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.links.minut import MinutWebAppLink
+from airflow_provider_minut.hooks.minut import MinutHook, minut_client
 from airflow_provider_minut.utils.validation import checked_moment, checked_names
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ class MinutTransferOperator(BaseOperator):
         "sensors",
         "minut_conn_id",
     )
-    operator_extra_links = (MinutWebAppLink(),)
 
     def __init__(
         self,
@@ -96,11 +94,11 @@ class MinutTransferOperator(BaseOperator):
     @contextmanager
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor, dict[str, Any]]]:
         """Open what was asked for; gives also the dataset and the time range, for the result."""
-        selection = self._selection(context)
-        dataset = checked_dataset(selection.dataset)
-        times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
-        covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
-        with MinutHook(self.minut_conn_id).get_conn() as client:
+        with minut_client(self.minut_conn_id) as client:
+            selection = self._selection(context)
+            dataset = checked_dataset(selection.dataset)
+            times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
+            covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
             self._read_from = client.settings.base_url
             text = "Asking for %s at %s, with connection %r."
             self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)

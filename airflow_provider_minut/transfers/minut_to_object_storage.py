@@ -16,7 +16,6 @@ from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
 from airflow_provider_minut.extraction.formats import FORMATS, check_format
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -67,7 +66,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits; the file is as it was.
         """
-        with fail_fast(), self._extraction(context) as (dataset, extraction, covered):
+        with self._extraction(context) as (dataset, extraction, covered):
             check_format(self.format)
             path = ObjectStoragePath(self.path)
             with _replaced(path) as file:

@@ -18,7 +18,6 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
 from airflow_provider_minut.extraction.formats import FORMATS, read_jsonl
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -58,7 +57,7 @@ class MinutToSqlOperator(MinutTransferOperator):
         :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
         :raises MinutError: the child that fits; the table is as it was.
         """
-        with fail_fast(), self._extraction(context) as (dataset, extraction, covered):
+        with self._extraction(context) as (dataset, extraction, covered):
             if not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table):
                 raise MinutConfigurationError(
                     "table", "must be a plain name like minut_events or schema.table"

@@ -10,7 +10,8 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutConfigurationError, MinutError
+from airflow_provider_minut.exceptions import MinutError
+from airflow_provider_minut.policies.retry import PERMANENT_ERRORS
 from airflow_provider_minut.polling.async_client import AsyncClient
 from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
 
@@ -63,7 +64,7 @@ class MinutSensorTrigger(BaseTrigger):
         """Yield the one event."""
         try:
             event = await self._wait()
-        except (MinutAuthenticationError, MinutConfigurationError) as error:
+        except PERMANENT_ERRORS as error:
             event = _event("permanent_error", str(error))
         except MinutError as error:
             event = _event("error", str(error))
@@ -85,7 +86,7 @@ class MinutSensorTrigger(BaseTrigger):
                     polled = await shared.call(condition.poll)
             except TimeoutError:
                 return _event("timeout", f"Minut did not answer before the deadline; before: {note}.")
-            except (MinutAuthenticationError, MinutConfigurationError):
+            except PERMANENT_ERRORS:
                 raise
             except MinutError as error:
                 if not self.silent_fail:

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
+from airflow_provider_minut.exceptions import MinutConfigurationError
+
 VARIABLE_PREFIX = "minut_webhook_secret_"
 """Airflow masks variables whose name contains ``secret``."""
 
@@ -40,7 +42,7 @@ class RegisteredWebhook:
     :param header: which header has the signature.
     :param algorithm: ``sha256`` or ``sha1``, of the HMAC over the raw body.
     :param encoding: ``hex`` (lower case) or ``base64``.
-    :raises ValueError: a value cannot be used; the error names the field, and no value.
+    :raises MinutConfigurationError: a value cannot be used; the error names the field, and no value.
     """
 
     hook_id: str
@@ -67,7 +69,7 @@ class RegisteredWebhook:
     def from_json(cls, text: str) -> Self:
         """Return what :meth:`to_json` wrote.
 
-        :raises ValueError: it is something else; the error names the field, and no value.
+        :raises MinutConfigurationError: it is something else; the error names the field, and no value.
         """
         try:
             values = json.loads(text)
@@ -116,7 +118,7 @@ def variable_name(name: str) -> str:
     """Return the name of the Airflow variable that holds a webhook.
 
     :param name: of the webhook, the last part of its receiver's path.
-    :raises ValueError: it is no name: letters, digits, ``_`` and ``-``, at most 100.
+    :raises MinutConfigurationError: it is no name: letters, digits, ``_`` and ``-``, at most 100.
     """
     _check(_NAME.fullmatch(name), "name", "1 to 100 letters, digits, _ or -")
     return VARIABLE_PREFIX + name
@@ -129,4 +131,4 @@ def _is_text(value: Any) -> bool:
 
 def _check(is_good: Any, name: str, accepted: str) -> None:
     if not is_good:
-        raise ValueError(f"{name}: must be {accepted}")
+        raise MinutConfigurationError(name, f"must be {accepted}")

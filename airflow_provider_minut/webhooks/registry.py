@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.webhooks.registration import VARIABLE_PREFIX, RegisteredWebhook
 
 log = logging.getLogger(__name__)
@@ -66,7 +67,7 @@ class WebhookRegistry:
         for name, text in texts.items():
             try:
                 self._webhooks[name] = RegisteredWebhook.from_json(text)
-            except ValueError as error:
+            except MinutConfigurationError as error:
                 log.warning("Variable %s%s is no webhook: %s", VARIABLE_PREFIX, name, error)
 
 

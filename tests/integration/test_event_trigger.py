@@ -141,7 +141,7 @@ def test_poll_survives_errors_and_says_how_many(sandbox, caplog):
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
         await polled(sandbox, 2)
         sandbox._state.faults._rate = 1.0
-        while "(2 in a row)" not in caplog.text:
+        while "failures in a row: 2" not in caplog.text:
             await asyncio.sleep(0.02)
         sandbox._state.faults._rate = 0.0
         sandbox.add_event(HOMES[0], datetime.now(UTC))
@@ -171,7 +171,7 @@ def test_refused_credentials_are_an_error_and_asked_for_again_from_the_connectio
         return old
 
     old = asyncio.run(scenario())
-    assert next(r.levelname for r in caplog.records if "could not be read" in r.message) == "ERROR"
+    assert next(r.levelname for r in caplog.records if "Failed to poll" in r.message) == "ERROR"
     assert old not in caplog.text
 
 

@@ -122,23 +122,10 @@ def test_forgotten_script_is_loaded_again(redis_server, state):
 
 def test_damaged_and_future_logs_start_anew(redis_server, state):
     for damage in (b"x", str((time.time() + 86_400) * 1e6)):
-        redis_server.admin.delete("minut:{log}:slots")
-        redis_server.admin.rpush("minut:{log}:slots", damage)
+        redis_server.admin.delete("minut:{log}:reservations")
+        redis_server.admin.rpush("minut:{log}:reservations", damage)
         assert state.reserve("log", RATES, now=0, within=1) == 0
         assert len(state.reservations("log", now=0).ahead) == 1
-
-
-def test_hour_is_counted_by_the_minute_and_forgotten(redis_server, state):
-    this = int(time.time()) // 60
-    counts = "minut:{log}:counts"
-    redis_server.admin.hset(counts, mapping={this - 61: 5, this - 58: 3, this + 30: 2})
-    for _ in range(4):
-        assert state.reserve("log", RATES, now=0, within=1) == 0
-    assert state.reservations("log", now=0).last_hour == 7
-    assert str(this - 61).encode() not in redis_server.admin.hkeys(counts)
-    assert 3_500_000 < redis_server.admin.pttl(counts) <= 3_601_000
-    state.reserve("log", RATES, now=0, within=-1)
-    assert state.reservations("log", now=0).last_hour == 7
 
 
 def test_lock_excludes_threads_and_is_kept_beyond_its_lease(redis_server, state, monkeypatch):

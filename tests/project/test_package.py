@@ -64,7 +64,7 @@ def test_parts_that_the_public_schema_leaves_open_are_valid_too():
 
 def test_callables_that_airflow_is_told_of_are_there():
     (uris,) = INFO["asset-uris"]
-    for path in (uris["handler"], uris["to_openlineage_converter"], *INFO["cli"], *INFO["extra-links"]):
+    for path in (uris["handler"], uris["to_openlineage_converter"], *INFO["cli"]):
         module, _, name = path.rpartition(".")
         assert callable(getattr(importlib.import_module(module), name))
 
@@ -141,7 +141,6 @@ def test_connection_ids_are_templated():
     [
         "airflow_provider_minut.assets.minut",
         "airflow_provider_minut.cli.definition",
-        "airflow_provider_minut.links.minut",
         "airflow_provider_minut.operators.minut",
         "airflow_provider_minut.operators.webhooks",
         "airflow_provider_minut.sensors.minut",

@@ -66,7 +66,6 @@ class Airflow:
             "AIRFLOW__METRICS__STATSD_PORT": str(self.metrics.getsockname()[1]),
             "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",  # plain StatsD has no tags
             "AIRFLOW__MINUT__SHARED_STATE": "memory",
-            "AIRFLOW__MINUT__WEB_APP_HOME_URL": "https://minut.example/homes/{home_id}",
             "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(
                 {"type": "file", "log_file_path": f"{folder}/lineage.json", "append": True}
             ),
@@ -119,14 +118,10 @@ def airflow(tmp_path_factory):
     airflow.metrics.close()
 
 
-def test_run_leaves_link_lineage_and_metrics(airflow):
+def test_run_leaves_lineage_and_metrics(airflow):
     with Sandbox() as minut:
         printed = airflow.run("dags", "test", "habits", AIRFLOW_CONN_MINUT_DEFAULT=minut.connection_json)
         counted = minut.stats()["requests"]
-    links = dict(airflow.ask("SELECT task_id, value FROM xcom WHERE key = '_link_MinutWebAppLink'"))
-    assert json.loads(links["alarm"]) == f"https://minut.example/homes/{HOME}"
-    assert json.loads(links["export"]) == ""
-
     lines = [line for line in airflow.received() if ".minut." in line]
     tags = "conn_id=minut_default,method=GET,status=200"
     assert lines.count(f"airflow.minut.requests,{tags}:1|c") == sum(

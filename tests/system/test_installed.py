@@ -117,7 +117,7 @@ def test_status_shows_who_and_what_is_used(installed, added_connection, sandbox)
         sandbox.base_url,
         "Shared in   the directory",
         "Token       fresh",
-        "1 of 120 this minute, 1 this hour",
+        "1 of 120 this minute",
     ):
         assert expected in shown.stdout
     assert sandbox.client_secret not in shown.stdout

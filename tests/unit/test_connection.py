@@ -165,7 +165,7 @@ def test_connection_uris_of_every_kind_mean_the_same(uri):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("timeout", True), ("deadline", "5"), ("deadline", float("nan")), ("page_size", 1.0), ("page_size", True),
+    [("timeout", True), ("deadline", "5"), ("deadline", float("nan")), ("max_attempts", 1.0), ("max_attempts", True),
      ("max_attempts", 10**7), ("timeout", 10**400)],
 )  # fmt: skip
 def test_override_that_is_no_such_number_is_an_error_that_names_it(field, value):

@@ -49,7 +49,7 @@ GOOD = {"login": "id", "password": SECRET, "host": None, "port": None, "schema":
 @given(fields)
 @example({**GOOD, "host": "https://.example/v8"})
 @example({**GOOD, "host": "https://a..b/v8"})
-@example({**GOOD, "extra": '{"max_window_days": 1000000000}'})
+@example({**GOOD, "extra": '{"max_attempts": 1000000000}'})
 @example({**GOOD, "extra": json.dumps({"verify": "x" * 5000})})
 @example({**GOOD, "extra": '{"timeout": 1e300}'})
 def test_connection_gives_a_client_that_can_send_or_an_error_that_names_the_field(fields):

@@ -18,7 +18,9 @@ from airflow_provider_minut.exceptions import (
 
 log = logging.getLogger(__name__)
 
-# The one page size that the documentation shows (Managing guests); whatever else is tried may be too large.
+# Items per page. The API's maximum is not documented; if it rejects this many, the smaller size is used, which
+# is the only one in the documentation (Managing guests).
+PAGE_SIZE = 100
 DOCUMENTED_PAGE_SIZE = 30
 
 
@@ -30,7 +32,7 @@ class Resource:
 
     def __init__(self, settings: ClientSettings) -> None:
         self.settings = settings
-        self._page_size = settings.page_size
+        self._page_size = PAGE_SIZE
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
@@ -53,8 +55,7 @@ class Resource:
                     raise
             else:
                 if limit < self._page_size:
-                    text = "Minut does not take pages of %d; pages of %d from now on (setting 'page_size')."
-                    log.info(text, self._page_size, limit)
+                    log.info("Minut rejected pages of %d items; using pages of %d.", self._page_size, limit)
                     self._page_size = limit
                 return page
         raise AssertionError  # the last limit either raised or returned

@@ -34,7 +34,6 @@ class EventsResource(Resource):
         start_at: datetime,
         end_at: datetime,
         event_types: Iterable[str] = (),
-        guest_ids: Iterable[str] = (),
     ) -> Iterator[HomeEvent]:
         """Yield each event of a home once, in the order in which the API lists them.
 
@@ -45,12 +44,11 @@ class EventsResource(Resource):
         :param start_at: aware; included.
         :param end_at: aware; excluded.
         :param event_types: names of *home* events (``noise_detected``, ``noise_quieted``); all if empty.
-        :param guest_ids: only what belongs to these guests; all if empty.
         :raises MinutConfigurationError: a time is naive, or ``home_id`` is no id.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         for part in self.iter_home_event_parts(
-            home_id, start_at=start_at, end_at=end_at, event_types=event_types, guest_ids=guest_ids
+            home_id, start_at=start_at, end_at=end_at, event_types=event_types
         ):
             yield from part
 
@@ -61,7 +59,6 @@ class EventsResource(Resource):
         start_at: datetime,
         end_at: datetime,
         event_types: Iterable[str] = (),
-        guest_ids: Iterable[str] = (),
     ) -> Iterator[Iterator[HomeEvent]]:
         """Yield the events as :meth:`iter_home_events`, in parts that follow each other in time.
 
@@ -69,7 +66,7 @@ class EventsResource(Resource):
         before the next.
         """
         path = f"/homes/{checked_id('home_id', home_id)}/events"
-        filters = {"event_type": ",".join(event_types) or None, "guest_ids": ",".join(guest_ids) or None}
+        filters = {"event_type": ",".join(event_types) or None}
         todo = [(check_aware("start_at", start_at), check_aware("end_at", end_at))]
         while todo:
             start, end = todo.pop()
@@ -97,22 +94,18 @@ class EventsResource(Resource):
                 event["event_time"] = moment
                 yield event
 
-    def iter_user_events(
-        self, *, order: str = "desc", organization_id: str | None = None
-    ) -> Iterator[UserEvent]:
+    def iter_user_events(self, *, order: str = "desc") -> Iterator[UserEvent]:
         """Yield the events of the user (``GET /events``), which have other names and ids than home events.
 
         Seen in public clients of v8, not documented: no time filter is known, so stop when you have
         what you want.
 
         :param order: ``desc``, newest first, or ``asc``.
-        :param organization_id: of an organization instead of the user.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         if order not in {"asc", "desc"}:
             raise MinutConfigurationError("order", "must be asc or desc")
-        params = {"order": order, "organization_id": organization_id}
-        yield from self._list("/events", "events", "id", ("created_at",), params)
+        yield from self._list("/events", "events", "id", ("created_at",), {"order": order})
 
     def user_events_since(self, since: datetime, known: Container[str] = ()) -> list[dict[str, Any]]:
         """Return the user events from a moment on, newest first, as Minut sent them (``GET /events``).

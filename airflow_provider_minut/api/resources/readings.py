@@ -10,7 +10,6 @@ from typing import Any
 from airflow_provider_minut.api.models import Reading
 from airflow_provider_minut.api.resources.base import Resource, checked_id
 from airflow_provider_minut.api.resources.pagination import Item
-from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.times import check_aware, parse_fields, to_text
 from airflow_provider_minut.exceptions import MinutRequestError
 
@@ -18,20 +17,17 @@ log = logging.getLogger(__name__)
 
 # What public clients of v8 or earlier versions ask for. The API may know more.
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure", "battery")
-# Seconds. A history request that is refused is not made any shorter than this.
-MIN_WINDOW = 3600.0
+# What one request covers at first. The API's maximum is not documented; a rejected request is halved, down to
+# the minimum.
+MAX_WINDOW = timedelta(days=7)
+MIN_WINDOW = timedelta(hours=1)
 
 
 class ReadingsResource(Resource):
-    """The readings of devices.
+    """The readings of devices."""
 
-    :param settings: of the client.
-    """
-
-    def __init__(self, settings: ClientSettings) -> None:
-        super().__init__(settings)
-        # How much of a sensor's history to ask for at a time; less once the API has refused.
-        self.max_window = timedelta(days=settings.max_window_days)
+    # How much of a sensor's history one request covers; shorter after the API rejected it.
+    max_window = MAX_WINDOW
 
     def iter_readings(
         self,
@@ -46,7 +42,7 @@ class ReadingsResource(Resource):
         """Yield the readings of one sensor, oldest first (``GET /devices/{device_id}/{sensor}``).
 
         Documented for ``sound_level`` (developer.minut.com, Sensor data). How long a window may be is
-        not: it begins with the setting ``max_window_days`` and is halved where the API answers 400.
+        not: requests begin with :data:`MAX_WINDOW` and are halved where the API responds 400.
 
         :param device_id: of the device.
         :param sensor: ``sound_level`` (dB(A)), ``temperature`` (degrees Celsius), ``humidity`` (%),
@@ -74,7 +70,7 @@ class ReadingsResource(Resource):
                 answer = self.request("GET", path, params=params)
             except MinutRequestError as error:
                 half = (until - start) / 2
-                if error.status not in {400, 422} or half.total_seconds() < MIN_WINDOW:
+                if error.status not in {400, 422} or half < MIN_WINDOW:
                     raise
                 log.info("Minut may not answer for %s at a time; trying %s.", until - start, half)
                 window = half

@@ -35,9 +35,9 @@ RETRY_AFTER_FAILURE_SECONDS = 30.0
 LOCK_LEASE_SECONDS = 3.0
 LOCK_POLL_SECONDS = 0.05
 
-# Redis' own clock, so that the clocks of the workers do not matter. KEYS: the log (a list of slots,
-# oldest first), the pause (which expires), and how many slots each minute has. ARGV: within, horizon,
-# then count and window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
+# On Redis' own clock, so that the clocks of the workers do not matter. KEYS: the log (a list of reservations,
+# oldest first) and the pause (which expires). ARGV: within, how far ahead a reservation may lie, then limit and
+# window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
 RESERVE_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
@@ -59,12 +59,6 @@ if slot - now <= tonumber(ARGV[1]) then
   redis.call('RPUSH', KEYS[1], string.format('%.0f', slot))
   redis.call('LTRIM', KEYS[1], -most, -1)
   redis.call('PEXPIRE', KEYS[1], math.ceil((slot - now + longest) / 1000))
-  if redis.call('HINCRBY', KEYS[3], math.floor(slot / 60000000), 1) == 1 then
-    for _, minute in ipairs(redis.call('HKEYS', KEYS[3])) do
-      if tonumber(minute) < now / 60000000 - 60 then redis.call('HDEL', KEYS[3], minute) end
-    end
-    redis.call('PEXPIRE', KEYS[3], math.ceil((slot - now) / 1000) + 3600000)
-  end
 end
 return slot - now
 """
@@ -163,22 +157,18 @@ class RedisState:
     def reservations(self, name: str, *, now: float) -> Reservations:
         """Return what is in the log."""
 
-        def look() -> Reservations:
-            log_key, pause_key, counts_key = _keys(name)
+        def read() -> Reservations:
+            log_key, pause_key = _keys(name)
             pipeline = self._redis.pipeline()
             pipeline.time()
             pipeline.pttl(pause_key)
             pipeline.lrange(log_key, 0, -1)
-            pipeline.hgetall(counts_key)
-            (whole, part), pause, slots, counts = pipeline.execute()
-            at, this = whole * MICROSECONDS_PER_SECOND + part, whole // 60
-            return Reservations(
-                pause / 1000,
-                tuple((int(slot) - at) / MICROSECONDS_PER_SECOND for slot in slots),
-                sum(int(count) for minute, count in counts.items() if this - 60 < int(minute) <= this),
-            )
+            (seconds, microseconds), pause, reserved = pipeline.execute()
+            at = seconds * MICROSECONDS_PER_SECOND + microseconds
+            ahead = tuple((int(time) - at) / MICROSECONDS_PER_SECOND for time in reserved)
+            return Reservations(pause / 1000, ahead)
 
-        return self._or_fallback(look, lambda: self._fallback.reservations(name, now=now))
+        return self._or_fallback(read, lambda: self._fallback.reservations(name, now=now))
 
     def _or_fallback(self, do: Callable[[], _Result], otherwise: Callable[[], _Result]) -> _Result:
         """Return what Redis answers, or what the fallback does while Redis fails."""
@@ -196,11 +186,11 @@ class RedisState:
         self._warned = True
 
 
-def _keys(name: str) -> tuple[str, str, str]:
-    """Return those of the log, the pause and the counts."""
-    # The braces keep them on one node of a Redis cluster, as a script demands.
+def _keys(name: str) -> tuple[str, str]:
+    """Return the keys of the log and of the pause."""
+    # The braces keep both on one node of a Redis cluster, as a script requires.
     prefix = f"{KEY_PREFIX}{{{name}}}:"
-    return prefix + "slots", prefix + "pause", prefix + "counts"
+    return prefix + "reservations", prefix + "pause"
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import functools
 import gzip
 import zlib
 
+from airflow_provider_minut.api.resources import base
 from tests.integration.faults.fault import Fault, post, put, token, who
 from tests.integration.faults.server import OK, Do, Repeat, reply
 
@@ -51,6 +52,10 @@ def json_of(body, **kwargs):
 
 def homes(bench):
     return [home["home_id"] for home in bench.client.iter_homes()]
+
+
+def pages_of(size):
+    return lambda bench: bench.monkeypatch.setattr(base, "PAGE_SIZE", size)
 
 
 def page(*ids, total=None):
@@ -132,13 +137,13 @@ FAULTS = [
           says="GET /homes answered without a list of homes"),
     Fault(what="A list of homes that holds null", call=homes, **json_of('{"homes": [null]}'), error="MinutResponseError",
           says="GET /homes answered without a list of homes"),
-    Fault(what="The same page comes for ever", call=homes, settings={"page_size": 2}, api=(page("a", "b"),), value=["a", "b"],
+    Fault(what="The same page comes for ever", call=homes, prepare=pages_of(2), api=(page("a", "b"),), value=["a", "b"],
           warns="changed each of the 5 times it was read", sent=15),
     Fault(what="A list says that it is longer than it is", call=homes, api=(page("a", total=3),), value=["a"],
           warns="should have 3 items; 1 were found", sent=9),
-    Fault(what="A list's total is negative", call=homes, settings={"page_size": 2}, api=(page("a", total=-1), page()), value=["a"], sent=2),
-    Fault(what="A page of a list is lost on its way", call=homes, settings={"page_size": 1},
+    Fault(what="A list's total is negative", call=homes, prepare=pages_of(2), api=(page("a", total=-1), page()), value=["a"], sent=2),
+    Fault(what="A page of a list is lost on its way", call=homes, prepare=pages_of(1),
           api=(page("a", total=2), (Do.RESET,), page("b", total=2)), value=["a", "b"], sent=3, never="a home is lost or comes twice"),
     Fault(what="The page size is refused", call=homes, api=(reply("{}", "400 Bad"), page("a", total=1)), value=["a"],
-          warns="Minut does not take pages of 100; pages of 30 from now on", sent=2),
+          warns="Minut rejected pages of 100 items; using pages of 30", sent=2),
 ]  # fmt: skip

@@ -13,7 +13,6 @@ from werkzeug import Response
 from airflow_provider_minut.api.rate_limiter import RateLimiter
 from airflow_provider_minut.api.shared_state.file import FileState
 from airflow_provider_minut.api.shared_state.memory import MemoryState
-from airflow_provider_minut.api.shared_state.reservations import COUNTED
 from airflow_provider_minut.exceptions import MinutRateLimitError
 
 
@@ -135,9 +134,6 @@ def test_clients_have_budgets_of_their_own(state, clock):
     assert clock.slept == []
 
 
-COUNTS = [0] * COUNTED
-
-
 @pytest.mark.parametrize(
     "damage",
     [
@@ -147,12 +143,10 @@ COUNTS = [0] * COUNTED
         *(
             struct.pack(f"<{len(numbers)}q", *numbers)
             for numbers in (
-                [0, 2, 1],  # as it was before requests were counted by the minute
-                [0, *COUNTS[1:]],
-                [0, *COUNTS, 2, 1],
-                [0, *COUNTS, 2**62],
-                [2**62, *COUNTS, 0],
-                [0, -1, *COUNTS[1:], 0],
+                [0, 2, 1],
+                [0, 2**62],
+                [2**62, 0],
+                [0, -1],
             )
         ),
     ],
@@ -163,7 +157,6 @@ def test_damaged_log_starts_anew(state, clock, damage):
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
     assert clock.slept == []
     assert len(slots_of(one)) == 1
-    assert one.status().last_hour == 1
 
 
 def test_clock_set_back_by_a_day_blocks_nobody(state, clock):
@@ -250,7 +243,6 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
         "per_minute": 5,
         "last_second": 2,
         "last_minute": 2,
-        "last_hour": 2,
         "waiting": 0,
         "paused": 0,
     }
@@ -261,7 +253,6 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
     assert asdict(one.status()) == {**expected, "last_second": 0}
     for _ in range(2):
         one._take("GET /x", 1)
-    expected["last_hour"] = 4  # with those that wait
     assert asdict(one.status()) == {**expected, "last_second": 0, "waiting": 2}
     clock.advance(58.9)
     assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 4}
@@ -271,36 +262,6 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
     assert asdict(one.status())["last_minute"] == 2
     one.pause(7)
     assert one.status().paused == pytest.approx(7, abs=0.01)
-
-
-def test_hour_is_counted_in_whole_minutes(state, clock):
-    one = budget(state, clock)
-    clock.advance(60 - clock.now % 60)
-    for _ in range(3):
-        one.acquire("GET /x", deadline=clock.monotonic() + 1)
-    clock.advance(59 * 60 + 59.9)
-    one.acquire("GET /x", deadline=clock.monotonic() + 1)
-    assert one.status().last_hour == 4
-    clock.advance(0.1)
-    assert one.status().last_hour == 1
-    clock.advance(3600)
-    assert one.status().last_hour == 0
-
-
-def test_hour_that_nobody_counted_is_0(state, clock):
-    assert budget(state, clock).status().last_hour == 0
-    budget(state, clock).pause(7)
-    assert budget(state, clock).status().last_hour == 0
-
-
-def test_hour_is_complete_however_far_ahead_the_last_request_waits(state, clock):
-    one = budget(state, clock, per_minute=1)
-    one.acquire("GET /x", deadline=clock.monotonic() + 1)
-    clock.advance(58 * 60)
-    for _ in range(40):
-        one._take("GET /x", 2400)
-    assert one.status().last_hour == 2
-    assert slots_of(one)[-1] > (clock.now + 2300) * 1e6
 
 
 def test_pause_is_five_minutes_at_most(state, clock):

@@ -186,8 +186,6 @@ def test_both_forms_tell_the_same_story(monkeypatch):
         "max_attempts": "IntegerField",
         "requests_per_second": "IntegerField",
         "requests_per_minute": "IntegerField",
-        "page_size": "IntegerField",
-        "max_window_days": "IntegerField",
         "verify": "StringField",
         "proxies": "PasswordField",
     }

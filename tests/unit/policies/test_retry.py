@@ -59,7 +59,7 @@ def test_hopeless_errors_fail_at_once(error):
 def test_retry_after_is_honoured(kind):
     decision = evaluate(kind("wait", status=429, retry_after=90.0))
     assert (decision.action.value, decision.retry_delay) == ("retry", timedelta(seconds=90))
-    assert decision.reason == "Minut asked to wait 90 s"
+    assert decision.reason == "Minut requested a delay of 90 s"
 
 
 @has_policies

@@ -77,7 +77,7 @@ def test_nobody_waits_for_minut(accounts, started, minut):
     assert (told["credentials"], told["problem"], told["token"]) == ("accepted", "", "fresh")
     assert [row["name"] for row in told["devices"]] == ["<b>Device 0</b>", "<b>Device 1</b>"]
     assert told["counts"] == {"homes": 1, "devices": 2, "offline": 0, "low": 0}
-    assert told["rate_limit"]["last_hour"] == 2
+    assert told["rate_limit"]["last_minute"] == 2
     assert started == []
 
 

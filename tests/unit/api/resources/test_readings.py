@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 @pytest.fixture
 def client(make_client, token_endpoint):
-    return make_client(page_size=10)
+    return make_client()
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.api.shared_state.reservations import (
-    COUNTED,
     MAX_AHEAD_SECONDS,
     MICROSECONDS_PER_SECOND,
     Rate,
@@ -51,33 +50,17 @@ def test_no_window_has_more_than_the_limit_of_whoever_reserved_last(limits, step
             assert len(granted) - bisect_left(granted, slot - window * MICROSECONDS_PER_SECOND) <= limit
 
 
-long_ticks = st.sampled_from([0, 0, 1, 30_000_000, 60_000_000, 600_000_000, 3_540_000_000, 10_000_000_000])
-
-
-@given(st.lists(st.tuples(long_ticks, st.sampled_from([0.0, 100.0, 2_400.0])), max_size=80))
-def test_hour_is_what_was_granted_in_its_minutes(steps):
-    state, now, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS_PER_SECOND, []
-    for tick, within in steps:
-        now += tick
-        wait = state.reserve("log", [Rate(2, 61.0)], now=now / MICROSECONDS_PER_SECOND, within=within)
-        if wait <= within:
-            granted.append((now + round(wait * MICROSECONDS_PER_SECOND)) // (60 * MICROSECONDS_PER_SECOND))
-        this = now // (60 * MICROSECONDS_PER_SECOND)
-        expected = sum(this - 60 < minute <= this for minute in granted)
-        assert state.reservations("log", now=now / MICROSECONDS_PER_SECOND).last_hour == expected
-
-
 def packed(numbers):
     return b"".join(n.to_bytes(8, "little", signed=True) for n in numbers)
 
 
 numbers = st.lists(st.integers(-1, 2**62), max_size=6)
-logs = st.tuples(st.integers(-1, 2**62), st.integers(-1, 2**62), numbers)
+logs = st.tuples(st.integers(-1, 2**62), numbers)
 
 
 @given(
     st.binary(max_size=80) | numbers.map(packed)
-    | logs.map(lambda log: packed([log[0], *[log[1]] * COUNTED, *log[2]]))
+    | logs.map(lambda log: packed([log[0], *log[1]]))
 )  # fmt: skip
 def test_whatever_lies_in_the_log_the_next_slot_is_not_beyond_the_horizon(stored):
     state, now = MemoryState(), FakeClock().now
