@@ -1,8 +1,8 @@
 """Generate an HTML report for each home every day, from the last week's files of `minut_export`.
 
 A report shows sound levels with limits and noise events, temperature and humidity. The reports are
-`reports/<home_id>/<day>.html` in the folder of the export. Needs the extra `report` and no connection; set the
-variable `minut_export_path` as for `minut_export`.
+`reports/<home_id>/<day>.html` in the folder of the export. Needs the extra `report` and no connection; set
+the variable `minut_export_path` as for `minut_export`.
 
 Try it, also against the sandbox:
 ```bash
