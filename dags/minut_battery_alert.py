@@ -1,9 +1,10 @@
-"""A battery is low: say which, by polling instead of a webhook.
+"""Report devices with a low battery, by polling instead of a webhook.
 
-For an Airflow that Minut cannot reach. The triggerer asks for new events every half minute, with one poll
-for all DAGs that watch; `minut_noise_alert` is the same with a webhook, which is faster and asks less.
+For an Airflow that Minut cannot reach. The triggerer polls for new events every 30 seconds, with a single
+poller for all DAGs that watch events. `minut_noise_alert` uses a webhook instead, which is faster and
+sends fewer requests.
 
-Needs the connection `minut_default` and a triggerer. Try it without an event, with the sandbox too:
+Needs the connection `minut_default` and a triggerer. Try it without an event, also against the sandbox:
 ```bash
 airflow dags test minut_battery_alert
 ```
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 with DAG(
     dag_id="minut_battery_alert",
-    description="A battery is low: says which, by polling.",
+    description="Report devices with a low battery, by polling.",
     doc_md=__doc__,
     schedule=[watched_event("battery_low", minut_conn_id="minut_default")],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -31,7 +32,7 @@ with DAG(
 
     @task
     def tell() -> list[str]:
-        """Say which devices it is about; none if the run was started by hand."""
+        """Log and return an alert for each device; none in a run that was triggered manually."""
         events = triggering_events(get_current_context())
         texts = [f"The battery of {e['device_id']} in home {e['home_id']} is low." for e in events]
         for text in texts:

@@ -1,17 +1,17 @@
-r"""Every hour: homes, devices, events and readings of the whole account, as files.
+r"""Export homes, devices, events and readings of the whole account to files every hour.
 
-Needs the connection `minut_default`. Where to is the Airflow variable `minut_export_path`: a folder (default
-`/tmp/minut-export`), or a bucket like `s3://aws_default@bucket/minut`.
-There is one file a day and dataset. The files of events and readings are replaced every hour by the day so
-far, and begin two hours before it, because devices upload late: a row may be in two files, once in each.
+Needs the connection `minut_default`. Set the destination in the Airflow variable `minut_export_path`: a
+folder (default `/tmp/minut-export`), or a bucket such as `s3://aws_default@bucket/minut`.
+There is one file per day and dataset. Each run replaces the files of the current day. Events and readings
+start two hours before the day, because devices upload late: a row may be in two files, once in each.
 
-A year at once, into files of its own:
+Export a year at once, to separate files:
 ```bash
 airflow dags trigger minut_export \\
     --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
 ```
 
-Try it, with the sandbox too; this is the day so far:
+Try it, also against the sandbox; this exports the current day:
 ```bash
 export AIRFLOW_VAR_MINUT_EXPORT_PATH=$PWD/minut-export
 airflow dags test minut_export
@@ -28,16 +28,16 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 
 FOLDER = "{{ var.value.get('minut_export_path', '/tmp/minut-export') }}"
-# A run that is triggered by hand may have no data interval; then it is the day so far.
+# A manually triggered run may have no data interval; it then exports the current day.
 END = "data_interval_end | default(dag_run.run_after)"
 DAY = "(data_interval_start | default(dag_run.run_after)).strftime('%Y-%m-%d')"
 NAME = f"{{{{ params.start_at[:10] ~ '_' ~ params.end_at[:10] if params.start_at else {DAY} }}}}"
 
 with DAG(
     dag_id="minut_export",
-    description="Every hour: homes, devices, events and readings of the account, as files.",
+    description="Export homes, devices, events and readings of the account to files every hour.",
     doc_md=__doc__,
-    # A plain "@hourly" would have no data interval in Airflow 3.
+    # In Airflow 3, a plain "@hourly" has no data interval.
     schedule=CronDataIntervalTimetable("@hourly", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -46,14 +46,14 @@ with DAG(
         "start_at": Param(
             None,
             title="From",
-            description="To read another range at once, give both. Default: the start of the day.",
+            description="Start of another range, inclusive; set both. Default: the start of the day.",
             type=["null", "string"],
             format="date-time",
         ),
         "end_at": Param(
             None,
             title="Until",
-            description="The end of that range; not included. Default: the end of the hour.",
+            description="End of that range, exclusive. Default: the end of the hour.",
             type=["null", "string"],
             format="date-time",
         ),

@@ -1,9 +1,9 @@
-"""Every day: all devices have the same sound limit and quiet hours, and all homes the same alarm.
+"""Apply the same sound limit and quiet hours to all devices, and the same alarm to all homes, every day.
 
-Nothing is changed as long as `DRY_RUN` is set: the logs of the tasks say what would be. What is so already
-is left alone. A device takes a change over when it checks in next, within about an hour.
+While `DRY_RUN` is set, the tasks only log what they would change. A device or home that already has the
+requested settings is not changed. A device applies a change at its next check-in, within about an hour.
 
-Needs the connection `minut_default`. Try it, with the sandbox too:
+Needs the connection `minut_default`. Try it, also against the sandbox:
 ```bash
 airflow dags test minut_house_rules --conf '{"limit": 60, "alarm_status": "on"}'
 ```
@@ -24,7 +24,7 @@ HOUR = "^([01][0-9]|2[0-3]):[0-5][0-9]$"
 
 with DAG(
     dag_id="minut_house_rules",
-    description="Every day: sound limit, quiet hours and alarm are what they should be.",
+    description="Apply the same sound limit, quiet hours and alarm everywhere, every day.",
     doc_md=__doc__,
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -34,7 +34,7 @@ with DAG(
         "limit": Param(
             65,
             title="Sound limit",
-            description="The loudest that it may be in quiet hours, in dB(A).",
+            description="Maximum sound level in quiet hours, in dB(A).",
             type="integer",
             minimum=30,
             maximum=100,
@@ -42,19 +42,19 @@ with DAG(
         "quiet_from": Param(
             "22:00",
             title="Quiet from",
-            description="In each home's own time zone.",
+            description="Local time in the time zone of each home.",
             type="string",
             pattern=HOUR,
         ),
         "quiet_until": Param(
             "07:00",
             title="Quiet until",
-            description="In each home's own time zone.",
+            description="Local time in the time zone of each home.",
             type="string",
             pattern=HOUR,
         ),
         "alarm_status": Param(
-            "off", title="Alarm", description="The alarm of all homes.", type="string", enum=["on", "off"]
+            "off", title="Alarm", description="Alarm status of all homes.", type="string", enum=["on", "off"]
         ),
     },
     default_args={"retries": 3, "retry_delay": timedelta(minutes=5)},
@@ -63,7 +63,7 @@ with DAG(
 
     @task
     def rules() -> list[dict[str, Any]]:
-        """Return for each device what it should have."""
+        """Return the requested settings of each device."""
         params = get_current_context()["params"]
         limit = {
             "type": "sound_level_high_quiet_hours",
@@ -79,7 +79,7 @@ with DAG(
 
     @task
     def home_ids() -> list[str]:
-        """Return the ids of all homes."""
+        """Return the IDs of all homes."""
         with MinutHook("minut_default").get_conn() as minut:
             return [home["home_id"] for home in minut.iter_homes()]
 

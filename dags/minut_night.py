@@ -1,9 +1,9 @@
-"""Every morning: how loud the night was in each device's place, once the device has reported all of it.
+"""Report every morning how loud the night was at each device, once the device has uploaded all of it.
 
-Devices check in about once an hour, so at seven the last hour of the night is missing still. A sensor waits
-for it, in the triggerer, without asking Minut before the device's next check-in.
+Devices check in about once per hour, so at seven o'clock the last hour of the night is still missing. A
+sensor waits for it in the triggerer, and does not poll before the device's next check-in.
 
-Needs the connection `minut_default` and a triggerer. Try it with a night long past, with the sandbox too:
+Needs the connection `minut_default` and a triggerer. Try it with a past night, also against the sandbox:
 ```bash
 airflow dags test minut_night --conf '{"morning": "2026-06-01T07:00:00Z"}'
 ```
@@ -22,13 +22,13 @@ from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor
 log = logging.getLogger(__name__)
 
 NIGHT = timedelta(hours=9)
-# For a run by hand before seven o'clock, yesterday's.
+# For a manual run before seven o'clock: seven o'clock yesterday.
 SEVEN = "(dag_run.run_after - macros.timedelta(hours=7)).strftime('%Y-%m-%dT07:00:00Z')"
 MORNING = f"{{{{ params.morning or {SEVEN} }}}}"
 
 with DAG(
     dag_id="minut_night",
-    description="Every morning: how loud the night was, once the devices have reported it.",
+    description="Report every morning how loud the night was, once the devices have uploaded it.",
     doc_md=__doc__,
     schedule="0 7 * * *",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -38,7 +38,7 @@ with DAG(
         "morning": Param(
             None,
             title="Morning",
-            description="When the night was over. Default: seven o'clock, in UTC.",
+            description="End of the night. Default: seven o'clock, in UTC.",
             type=["null", "string"],
             format="date-time",
         )
@@ -49,7 +49,7 @@ with DAG(
 
     @task
     def device_ids() -> list[str]:
-        """Return the devices that are in touch."""
+        """Return the IDs of the devices that are not offline."""
         with MinutHook("minut_default").get_conn() as minut:
             return [device["device_id"] for device in minut.iter_devices() if not device.get("offline")]
 
@@ -63,7 +63,7 @@ with DAG(
 
     @task
     def loudest(heard: dict[str, str], morning: str) -> str:
-        """Say how loud it was."""
+        """Log and return the highest sound level of the night."""
         end = datetime.fromisoformat(morning)
         with MinutHook("minut_default").get_conn() as minut:
             readings = minut.iter_readings(

@@ -1,7 +1,7 @@
-"""A noise in any home: a run within seconds, which looks whether Minut confirms it, and tells somebody.
+"""Send an alert within seconds of a noise event in any home, after checking whether Minut confirms it.
 
-The run starts when an event arrives, by the webhook that `minut_webhooks` registers. Where no webhook can be
-received, let the triggerer ask for events instead:
+A run starts when the webhook that `minut_webhooks` registers delivers an event. If Minut cannot reach
+Airflow, let the triggerer poll for events instead:
 
 ```python
 from airflow_provider_minut.assets.minut import watched_event
@@ -9,10 +9,10 @@ from airflow_provider_minut.assets.minut import watched_event
 schedule = [watched_event("disturbance_first_notice")]
 ```
 
-Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`, like `SlackNotifier(text=TEXT)` or
-`SmtpNotifier(to="host@example.com", subject=TEXT, html_content=TEXT)`. The alert is in the task's log, too.
+Add the recipients to `NOTIFIERS`, as Airflow notifiers such as `SlackNotifier(text=TEXT)` or
+`SmtpNotifier(to="host@example.com", subject=TEXT, html_content=TEXT)`. The task also logs the alert.
 
-Needs the connection `minut_default`. Try it without a noise, with the sandbox too:
+Needs the connection `minut_default`. Try it without an event, also against the sandbox:
 ```bash
 airflow dags test minut_noise_alert --conf '{"home_id": "64aa0000000000000000b001"}'
 ```
@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 
 NOTIFIERS: list[BaseNotifier] = []
 TEXT = "{{ ti.xcom_pull(task_ids='confirm', map_indexes=ti.map_index) }}"
-# Home events have other names and ids than user events, so they are compared by their time.
+# Home events have other types and IDs than user events, so they are matched by time.
 TOLERANCE = timedelta(minutes=15)
 
 with DAG(
     dag_id="minut_noise_alert",
-    description="A noise in any home: confirmed by Minut, told to whom you choose.",
+    description="Send an alert for a noise event in any home, after checking it with Minut.",
     doc_md=__doc__,
     schedule=[Asset("minut://events/disturbance_first_notice")],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -46,7 +46,7 @@ with DAG(
         "home_id": Param(
             None,
             title="Home",
-            description="By hand: id of a home to act on as if a noise began there now.",
+            description="For a manual run: ID of a home to treat as if a noise event occurred there now.",
             type=["null", "string"],
         )
     },
@@ -55,7 +55,7 @@ with DAG(
 
     @task
     def read_events() -> list[dict[str, Any]]:
-        """Return the events that started this run; usually one."""
+        """Return the events that triggered this run; usually one."""
         context = get_current_context()
         by_hand = context["params"]["home_id"]
         if by_hand:
@@ -64,7 +64,7 @@ with DAG(
 
     @task(map_index_template="{{ home_name }}", on_success_callback=NOTIFIERS)
     def confirm(event: dict[str, Any]) -> str:
-        """Ask Minut what it knows of the noise; return what to tell."""
+        """Check whether Minut lists the noise event; return the text of the alert."""
         at = datetime.fromisoformat(event["event_time"])
         with MinutHook("minut_default").get_conn() as minut:
             home = minut.get_home(event["home_id"])

@@ -1,10 +1,10 @@
-"""Every day: a page to look at for each home, made of what `minut_export` wrote in the week before.
+"""Generate an HTML report for each home every day, from the last week's files of `minut_export`.
 
-Sound with its limits and noise events, temperature and humidity. The pages are `reports/<home_id>/<day>.html`
-in the same folder. Needs the extra `report`, and no connection: only the variable `minut_export_path`, if
-`minut_export` has it.
+A report shows sound levels with limits and noise events, temperature and humidity. The reports are
+`reports/<home_id>/<day>.html` in the folder of the export. Needs the extra `report` and no connection; set
+the variable `minut_export_path` as for `minut_export`.
 
-Try it, with the sandbox too:
+Try it, also against the sandbox:
 ```bash
 export AIRFLOW_VAR_MINUT_EXPORT_PATH=$PWD/minut-export
 airflow dags test minut_export
@@ -25,7 +25,7 @@ DAYS = 7
 
 
 def exported(dataset: str, since: datetime) -> Iterator[dict[str, Any]]:
-    """Yield the rows of all files that may have something since then, the oldest file first."""
+    """Yield the rows of all files that may have rows since then, oldest file first."""
     from airflow_provider_minut.extraction.formats import read_jsonl
 
     for path in sorted((folder() / dataset).iterdir(), key=lambda path: path.name):
@@ -36,15 +36,15 @@ def exported(dataset: str, since: datetime) -> Iterator[dict[str, Any]]:
 
 
 def folder() -> ObjectStoragePath:
-    """Return where `minut_export` writes to."""
+    """Return the folder of `minut_export`."""
     return ObjectStoragePath(Variable.get("minut_export_path", default="/tmp/minut-export"))
 
 
 with DAG(
     dag_id="minut_noise_report",
-    description="Every day: a page to look at for each home, of the week before.",
+    description="Generate an HTML report of the last week for each home every day.",
     doc_md=__doc__,
-    # A plain "@daily" would have no data interval in Airflow 3.
+    # In Airflow 3, a plain "@daily" has no data interval.
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -53,19 +53,19 @@ with DAG(
 ):
 
     def until() -> datetime:
-        """Return the end of the run's data interval; triggered by hand, a run may have none."""
+        """Return the end of the data interval, which a manually triggered run may not have."""
         context = get_current_context()
         return context.get("data_interval_end") or context["dag_run"].run_after
 
     @task
     def list_homes() -> list[str]:
-        """Return the ids of the homes in the newest export."""
+        """Return the IDs of the exported homes."""
         since = until() - timedelta(days=DAYS)
         return sorted({home["home_id"] for home in exported("homes", since)})
 
     @task(max_active_tis_per_dag=4, map_index_template="{{ task.op_kwargs['home_id'] }}")
     def write_report(home_id: str) -> str:
-        """Write the page of one home; return where it is."""
+        """Write the report of a home and return its path."""
         from airflow_provider_minut.report import noise_report
 
         end = until()

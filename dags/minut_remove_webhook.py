@@ -1,8 +1,9 @@
-"""By hand: delete a webhook, at Minut and in Airflow. Pause `minut_webhooks` first, or it comes back.
+"""Delete a webhook from Minut and Airflow, in a manual run.
 
-Needs the connection `minut_default`. What is not there any more counts as deleted.
+Pause `minut_webhooks` first, because its next run would register the webhook again. Needs the connection
+`minut_default`. A webhook that no longer exists counts as deleted.
 
-Try it, with the sandbox too:
+Try it, also against the sandbox:
 ```bash
 airflow dags test minut_remove_webhook
 ```
@@ -18,12 +19,12 @@ from airflow_provider_minut.operators.webhooks import MinutDeleteWebhookOperator
 
 with DAG(
     dag_id="minut_remove_webhook",
-    description="By hand: delete a webhook, at Minut and in Airflow.",
+    description="Delete a webhook from Minut and Airflow, in a manual run.",
     doc_md=__doc__,
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     params={
-        "name": Param("main", title="Name", description="The one it was registered under.", type="string")
+        "name": Param("main", title="Name", description="Name under which it was registered.", type="string")
     },
     tags=["minut"],
 ):

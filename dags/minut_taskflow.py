@@ -1,9 +1,9 @@
-"""Ask Minut from plain Python: the same hook in TaskFlow tasks, and an operator beside them.
+"""Call the Minut API from TaskFlow tasks with the hook, and from an operator.
 
-Lists the homes of the account that owns the credentials, and reports how many devices are offline.
+Lists the homes of the account that owns the credentials, and reports the number of offline devices.
 Needs the connection `minut_default`.
 
-Try it, with the sandbox too:
+Try it, also against the sandbox:
 ```bash
 airflow dags test minut_taskflow
 ```
@@ -21,7 +21,7 @@ from airflow_provider_minut.operators.minut import MinutApiOperator
 
 
 @dag(
-    description="Ask Minut from TaskFlow tasks: which homes there are, and how many devices are offline.",
+    description="Call the Minut API from TaskFlow tasks: list homes and count offline devices.",
     schedule=None,
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -29,7 +29,7 @@ from airflow_provider_minut.operators.minut import MinutApiOperator
     tags=["minut"],
 )
 def minut_taskflow() -> None:
-    """Ask from tasks and from an operator."""
+    """Call the Minut API from tasks and from an operator."""
 
     @task
     def owner() -> str:

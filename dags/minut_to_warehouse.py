@@ -1,16 +1,16 @@
-r"""Every day: homes, devices, events and readings of the whole account, in tables of a database.
+r"""Load homes, devices, events and readings of the whole account into database tables every day.
 
-Needs the connections `minut_default` and `minut_warehouse`, which is the database: any that Airflow has a
-provider for. Missing tables are created. Each run reads the day before the last one again, because devices
-upload late; a row that is there already is replaced.
+Needs the connections `minut_default` and `minut_warehouse`, a database that Airflow has a provider for.
+Missing tables are created. Each run also re-reads the day before its data interval, because devices upload
+late; existing rows are replaced.
 
-A year at once:
+Load a year at once:
 ```bash
 airflow dags trigger minut_to_warehouse \\
     --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
 ```
 
-Try it, with the sandbox too; this is the last 24 hours (`pip install apache-airflow-providers-sqlite`):
+Try it, also against the sandbox; this loads 24 hours (`pip install apache-airflow-providers-sqlite`):
 ```bash
 export AIRFLOW_CONN_MINUT_WAREHOUSE='{"conn_type": "sqlite", "host": "minut.db"}'
 airflow dags test minut_to_warehouse
@@ -26,15 +26,15 @@ from airflow.timetables.interval import CronDataIntervalTimetable
 
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
 
-# A run that is triggered by hand may have no data interval; then it is the last 24 hours.
+# A manually triggered run may have no data interval; it then loads the last 24 hours.
 START = "data_interval_start | default(dag_run.run_after - macros.timedelta(days=1))"
 END = "data_interval_end | default(dag_run.run_after)"
 
 with DAG(
     dag_id="minut_to_warehouse",
-    description="Every day: homes, devices, events and readings of the account, in a database.",
+    description="Load homes, devices, events and readings of the account into a database every day.",
     doc_md=__doc__,
-    # A plain "@daily" would have no data interval in Airflow 3.
+    # In Airflow 3, a plain "@daily" has no data interval.
     schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
@@ -43,14 +43,14 @@ with DAG(
         "start_at": Param(
             None,
             title="From",
-            description="To read another range at once, give both. Default: the start of the last day.",
+            description="Start of another range, inclusive; set both. Default: the start of the last day.",
             type=["null", "string"],
             format="date-time",
         ),
         "end_at": Param(
             None,
             title="Until",
-            description="The end of that range; not included. Default: the end of the last day.",
+            description="End of that range, exclusive. Default: the end of the last day.",
             type=["null", "string"],
             format="date-time",
         ),

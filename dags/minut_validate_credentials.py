@@ -1,8 +1,9 @@
-"""Prove every day that the credentials for Minut still work, before other DAGs stumble over them.
+"""Validate the Minut credentials every day, before other DAGs fail with them.
 
-Needs the connection `minut_default`. Bad credentials fail the task at once, and its log says what to correct.
+Needs the connection `minut_default`. Invalid credentials fail the task without a retry, and its log shows
+how to correct them.
 
-Try it, with the sandbox too:
+Try it, also against the sandbox:
 ```bash
 airflow dags test minut_validate_credentials
 ```
@@ -18,7 +19,7 @@ from airflow_provider_minut.operators.minut import MinutValidateCredentialsOpera
 
 with DAG(
     dag_id="minut_validate_credentials",
-    description="Prove every day that the credentials for Minut still work.",
+    description="Validate the Minut credentials every day.",
     doc_md=__doc__,
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -26,7 +27,7 @@ with DAG(
     max_active_runs=1,
     tags=["minut"],
 ):
-    # Bad credentials are not retried, only what may pass by itself.
+    # Only transient errors are retried, not invalid credentials.
     MinutValidateCredentialsOperator(
         task_id="validate_credentials",
         minut_conn_id="minut_default",

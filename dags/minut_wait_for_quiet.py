@@ -1,14 +1,14 @@
-"""After a noise: wait until the home is quiet again, and tell somebody if it is not within half an hour.
+"""Wait after a noise event until the home is quiet again, and notify if it is not within 30 minutes.
 
-The run starts when an event arrives, as in `minut_noise_alert`, and waits in the triggerer: it needs no
-worker meanwhile. Whom it tells: put any of Airflow's notifiers into `NOTIFIERS`.
+A run starts when an event arrives, as in `minut_noise_alert`, and waits in the triggerer without occupying a
+worker. Add the recipients to `NOTIFIERS`, as Airflow notifiers.
 
-Needs the connection `minut_default`, and a triggerer. Try it without a noise, with the sandbox too:
+Needs the connection `minut_default` and a triggerer. Try it without an event, also against the sandbox:
 ```bash
 airflow dags test minut_wait_for_quiet --conf '{"home_id": "64aa0000000000000000b001"}'
 ```
 
-It asks every minute. In the sandbox it becomes quiet with, in another terminal,
+The sensor polls every minute. To make the home in the sandbox quiet, run in another terminal:
 `minut-sandbox emit noise_quieted --home 64aa0000000000000000b001`.
 """
 
@@ -29,7 +29,7 @@ NOTIFIERS: list[BaseNotifier] = []
 
 with DAG(
     dag_id="minut_wait_for_quiet",
-    description="After a noise: wait until the home is quiet again, or tell somebody.",
+    description="Wait after a noise event until the home is quiet again, or notify.",
     doc_md=__doc__,
     schedule=[Asset("minut://events/disturbance_first_notice")],
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
@@ -37,7 +37,7 @@ with DAG(
         "home_id": Param(
             None,
             title="Home",
-            description="By hand: id of the home to wait for, from now on.",
+            description="For a manual run: ID of the home to wait for, from now on.",
             type=["null", "string"],
         )
     },
@@ -46,7 +46,7 @@ with DAG(
 
     @task
     def noises() -> list[dict[str, Any]]:
-        """Return which home to wait for, and since when; usually one."""
+        """Return the homes to wait for, each with the time of its noise event; usually one."""
         context = get_current_context()
         by_hand = context["params"]["home_id"]
         if by_hand:
@@ -65,8 +65,8 @@ with DAG(
 
     @task
     def tell(found: list[dict[str, Any]]) -> str:
-        """Say when it became quiet."""
-        text = f"Home {found[0]['home_id']} is quiet again since {found[0]['event_time']}."
+        """Log and return when the home became quiet."""
+        text = f"Home {found[0]['home_id']} has been quiet since {found[0]['event_time']}."
         log.info(text)
         return text
 

@@ -1,16 +1,16 @@
-"""Keep Minut's webhook registered as it is declared here, and bring in the events that it missed.
+"""Keep a Minut webhook registered as declared here, and fetch the events that it missed.
 
-Needs three things:
+Needs:
 
 - The connection `minut_default`.
-- Minut must reach `/minut/webhooks/` of the API server from outside; nothing else of it has to be open.
-- The Airflow variable `minut_webhook_url` holds the address there, like
+- Access for Minut to `/minut/webhooks/` of the API server; no other path has to be public.
+- The Airflow variable `minut_webhook_url` with the public URL, for example
   `https://airflow.example.com/minut/webhooks/main`.
 
-If `EVENTS` changes, the webhook is replaced at the next run. Its secret is in a variable that Airflow
+If `EVENTS` changes, the next run replaces the webhook. Its secret is stored in a variable that Airflow
 encrypts and masks.
 
-Try it with the sandbox, which reaches this machine's own addresses, while `airflow standalone` runs:
+Try it with the sandbox, which can reach localhost, while `airflow standalone` is running:
 ```bash
 export AIRFLOW_VAR_MINUT_WEBHOOK_URL=http://localhost:8080/minut/webhooks/main
 airflow dags test minut_webhooks
@@ -29,7 +29,7 @@ EVENTS = ["disturbance_first_notice", "disturbance_ended"]
 
 with DAG(
     dag_id="minut_webhooks",
-    description="Every hour: the webhook is registered, and nothing it missed is lost.",
+    description="Keep the webhook registered and fetch the events that it missed, every hour.",
     doc_md=__doc__,
     schedule="@hourly",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),

@@ -1,1 +1,1 @@
-"""A Minut API on loopback, to try, test and demonstrate without an account."""
+"""A Minut API on loopback, to try out, test and demonstrate the provider without an account."""

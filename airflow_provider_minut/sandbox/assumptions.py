@@ -1,54 +1,60 @@
-"""What the sandbox decides because Minut's public documentation does not. One list, shown by ``--help``."""
+"""What the sandbox assumes where Minut's public documentation is silent. ``--help`` prints this list."""
 
 from __future__ import annotations
 
 ASSUMPTIONS = """\
-A refused client gets 401 with WWW-Authenticate: Basic and a JSON body with error, error_description, \
-message, status and error_key (documented: nothing).
-A bad, expired or revoked token gets 401 with WWW-Authenticate: Bearer and a JSON body (documented: the 401).
-Any other token request gets 400 with an error of RFC 6749, 5.2, or 413 above 64 KiB; a lifetime that is \
-no whole number of seconds gives an expires_in with a fraction (documented: nothing).
-response_type=token is mandatory in the token request (documented: it is in the example).
-Requests are counted per client id, in sliding windows (documented: 5 a second with bursts to 50, delayed \
-after 20; 120 a minute; not whose).
-A delayed request waits 50 ms for each request over 20 in its second (documented: that it is delayed).
-A refused request gets 429 without Retry-After and does not count; token requests and requests without \
-a valid token do not count.
-GET /homes and the events page with limit (30, at most 100) and offset; GET /devices pages above 1,000 \
-devices only, with limit (1,000, which is also the most) and offset, and not in sparse mode.
-Errors have a JSON body with message, status and error_key, those for an unknown path (404) or method \
-(405) too (documented: that there are messages).
-/_sandbox/stats and /_sandbox/revoke are the sandbox's own and need no token.
-Users, homes and devices have the fields that are documented or seen in public clients, no others; home \
-events also have sensor_value, in dB(A).
-Home events come newest first, of the last 7 days unless start_at says otherwise; start_at is included, \
-end_at is not; an unknown event_type or a time without an offset gets 400; there are no guests, so any \
-guest_ids match nothing (documented: the names of the parameters, the answer, that event types are \
-checked).
-Nothing happened and nothing was measured before 2020.
-A late event is visible 1 to 4 hours after its time; a missed check-in comes with the next one; \
-next_heartbeat_at is the next hourly one, for silent devices too (documented: that devices upload late).
+Rejected client credentials return 401 with WWW-Authenticate: Basic and a JSON body with error, \
+error_description, message, status and error_key (documented: nothing).
+An invalid, expired or revoked token returns 401 with WWW-Authenticate: Bearer and a JSON body (documented: \
+the 401).
+Any other invalid token request returns 400 with an error code of RFC 6749, section 5.2, or 413 above \
+64 KiB; a token lifetime that is not a whole number of seconds returns a fractional expires_in (documented: \
+nothing).
+response_type=token is required in the token request (documented: it is part of the example).
+Requests are counted per client ID, in sliding windows (documented: 5 per second with bursts up to 50, \
+delayed after 20, and 120 per minute; not documented: what they are counted per).
+A delayed request waits 50 ms for each request above 20 in the same second (documented: that it is delayed).
+A request rejected by the rate limit returns 429 without Retry-After and does not count towards the limit; \
+token requests and requests without a valid token do not count either.
+GET /homes and both lists of events are paginated with limit (default 30, maximum 100) and offset; \
+GET /devices is paginated only above 1,000 devices, with limit (default and maximum 1,000) and offset, and \
+never in sparse mode.
+Errors have a JSON body with message, status and error_key, including those for an unknown path (404) or \
+method (405) (documented: that there are messages).
+Endpoints below /_sandbox exist only in the sandbox and need no token.
+Users, homes and devices have only the fields that are documented or seen in public clients; home events \
+also have sensor_value, in dB(A).
+Home events are returned newest first, from the last 7 days unless start_at is set; start_at is inclusive, \
+end_at is exclusive; an unknown event_type or a time without a UTC offset returns 400; there are no guests, \
+so guest_ids matches no events (documented: the parameter names, the response, and that event types are \
+validated).
+There are no events and no readings before 2020.
+A late event becomes visible 1 to 4 hours after its time; the data of a missed check-in arrives with the \
+next check-in; next_heartbeat_at is the next hourly check-in, for silent devices too (documented: that \
+devices upload late).
 A device that has been silent for three days is offline.
-noise_detected follows 600 s after the noise began, or after a quarter of a slot of many in a day, \
-whatever the reactions of the devices are.
-GET /events has the noise of the last 7 days in the first 50 homes, with names and ids of its own, and no \
-paging (documented: that its names are others).
-PUT /homes/{id}, PATCH /homes/{id}/alarm and PUT /devices/{id} refuse unknown fields, take effect at once, \
-and answer with the object as it is now; arming has no grace period (documented: fields of the device).
-PUT /devices/{id} replaces the list of reactions; a reaction without duration_seconds is valid; \
-configuration shows reactions and quiet_hours again (documented: neither).
+noise_detected occurs 600 s after a noisy period starts; with many noisy periods per day, after a quarter \
+of a period's share of the day; the reactions of the devices do not affect it.
+GET /events returns the noise of the last 7 days in the first 50 homes, with its own event names and IDs, \
+and without a paging object (documented: that the names differ).
+PUT /homes/{id}, PATCH /homes/{id}/alarm and PUT /devices/{id} reject unknown fields, take effect \
+immediately, and return the updated object; arming has no grace period (documented: the fields of a device).
+PUT /devices/{id} replaces the list of reactions; duration_seconds of a reaction is optional; configuration \
+repeats reactions and quiet_hours (documented: nothing).
 Sensor history: sound_level in dB(A), temperature in celsius, humidity in % rH, pressure in hPa, battery \
-in V, motion_events counted; of the last 24 hours, at most 31 days (documented: the parameters).
-Its buckets start at multiples of time_resolution (60 to 86,400 s, 420 unless asked for) since the epoch; \
-the value is the mean of one measurement a minute as far as it is known, with null_fill null where there \
-is none, and the least and the greatest are called min and max (documented: the names of the parameters).
-POST /webhooks answers 200; url is https, or http on loopback; events are the names known from public \
-clients, at least one; there are at most 100 webhooks (documented: https, the wildcard).
-A delivery is {"hook_id": …, "event": …}, with the token if there is one, and has its HMAC in \
-X-Minut-Signature: SHA-256 of the raw body, lowercase hex, unless told otherwise (documented: that there is \
-a signature and a token). Without a 2xx within 5 s it is sent again after 1, 2, 4 … 60 s, eight times in all.
-Sparse answers leave out paging, values if there are none, and all fields but the ids, the home's name, \
-the device's home and the event's type and time.
-A fault strikes a request with a valid token, after a GET and before a write was carried out; its 429 does \
-not count as a request.
+in V, motion_events as a count; the last 24 hours by default, at most 31 days (documented: the parameters).
+Its buckets start at multiples of time_resolution (60 to 86,400 s, default 420) since the epoch; the value \
+is the mean of one measurement per minute, as far as the device has uploaded them (of motion_events, the \
+sum); with null_fill, a bucket without measurements has the value null; minimum and maximum are named min \
+and max (documented: the parameter names).
+POST /webhooks returns 200; url is https, or http on loopback; events is a list of at least one event type \
+known from public clients, or the wildcard; there are at most 100 webhooks (documented: https, the wildcard).
+A delivery is {"hook_id": …, "event": …}, with the token if the webhook has one, and has its HMAC in \
+X-Minut-Signature: SHA-256 of the raw body, lowercase hex, unless configured otherwise (documented: that \
+there is a signature and a token). Without a 2xx within 5 s it is retried after 1, 2, 4 … 60 s, with at most \
+eight attempts in total.
+Sparse responses omit paging, empty values, and all fields except the IDs, the home's name, the device's \
+home, and the event's type and time.
+Only requests with a valid token can fail with a fault: a GET after it was processed, a write before; a 429 \
+that is a fault does not count as a request.
 """.splitlines()

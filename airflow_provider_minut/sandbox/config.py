@@ -1,4 +1,4 @@
-"""Which values the options of a sandbox may have; the command checks them before it imports a server."""
+"""The options of a sandbox and their ranges. The command checks them before it imports a server."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ LIMITS: dict[str, tuple[float, float]] = {
     "devices": (0, 10_000_000),
     "seed": (0, 2**63 - 1),
     "noisy_periods_per_day": (0, 8640),
-    "late_share": (0, 0.9),  # if every check-in were missed, none would be the last
+    "late_share": (0, 0.9),  # if every check-in were missed, there would be no last one
     "silent_share": (0, 1),
     "fault_rate": (0, 1),
 }
 
 
 def problem_with(name: str, value: float) -> str | None:
-    """Return what is wrong with the value of an option, or ``None``."""
+    """Return why the value of an option is not valid, or ``None`` if it is."""
     low, high = LIMITS[name]
-    if low <= value <= high:  # which no nan does
+    if low <= value <= high:  # false for nan
         return None
-    return f"not from {low} to {high}: {value}"
+    return f"must be from {low} to {high}: {value}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeliveryStyle:
-    """How deliveries look; Minut documents none of it.
+    """The format of webhook deliveries, which Minut does not document.
 
-    :param header: which header has the signature.
-    :param algorithm: ``sha256`` or ``sha1``, of the HMAC over the raw body, as lowercase hex.
+    :param header: name of the header that has the signature.
+    :param algorithm: hash algorithm of the HMAC over the raw body, ``sha256`` or ``sha1``; the signature is
+        lowercase hex.
     :param bare: whether the body is the event itself, without an envelope.
-    :param pause: seconds before the second attempt; twice as many before each further one.
+    :param pause: seconds before the second attempt, doubled before each further one.
     """
 
     header: str = "X-Minut-Signature"
@@ -42,22 +43,23 @@ class DeliveryStyle:
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxConfig:
-    """What a sandbox is started with.
+    """The configuration of a sandbox.
 
-    :param client_id: the one OAuth client that it knows.
-    :param client_secret: its secret.
+    :param client_id: ID of the only OAuth client that the sandbox accepts.
+    :param client_secret: secret of that client.
     :param token_lifetime: seconds until an access token expires.
-    :param rate_limit: whether requests are limited as Minut documents it.
-    :param homes: how many homes there are.
-    :param devices: how many devices there are, in all homes together.
-    :param seed: what the fleet's chance starts from; the same seed gives the same fleet, noise and values.
-    :param noisy_periods_per_day: noisy periods per home and day, each with two events; above 1, rounded.
-    :param late_share: the share of events and of check-ins that reach the backend late, from 0 to 0.9.
-    :param silent_share: the share of devices that have not checked in for three days, from 0 to 1.
-    :param fault_rate: the share of API requests that fail with a fault, from 0 to 1.
-    :param sparse: whether fields are left out that may be missing.
-    :param deliveries: how deliveries to webhooks look.
-    :raises ValueError: one of the numbers is not in its range.
+    :param rate_limit: whether to apply the rate limits that Minut documents.
+    :param homes: number of homes.
+    :param devices: number of devices, in all homes together.
+    :param seed: random seed; the same seed gives the same fleet, noisy periods and values.
+    :param noisy_periods_per_day: noisy periods per home and day, each with two events; from 1 on,
+        rounded to a whole number.
+    :param late_share: share of events and of check-ins that reach the backend late, from 0 to 0.9.
+    :param silent_share: share of devices that have not checked in for three days, from 0 to 1.
+    :param fault_rate: share of API requests that fail with a fault, from 0 to 1.
+    :param sparse: whether to omit every field that may be missing.
+    :param deliveries: format of webhook deliveries.
+    :raises ValueError: if a number is out of its range.
     """
 
     client_id: str = field(default_factory=lambda: secrets.token_hex(8))

@@ -1,4 +1,4 @@
-"""``minut-demo``: run the DAG that validates credentials through a real, throw-away Airflow."""
+"""``minut-demo``: run the DAG that validates credentials in a temporary Airflow installation."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 DAG_ID = "minut_validate_credentials"
 DAGS_FOLDER = Path(__file__).parents[1] / "example_dags"
 CONNECTION_VARIABLE = "AIRFLOW_CONN_MINUT_DEFAULT"
-COMMAND_TIMEOUT = 300  # seconds; on a slow machine Airflow needs one of these five minutes
+COMMAND_TIMEOUT = 300  # seconds; a slow machine needs about 60
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of the DAG run: whose credentials they are, or what went wrong."""
+    """The result of the DAG run: the owner of the credentials, or the error."""
 
     owner: str = ""
     problem: str = ""
@@ -55,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         sandbox = None if connection else stack.enter_context(Sandbox())
-        against = f"the sandbox at {sandbox.base_url}" if sandbox else "the API that your connection names"
-        console.print(f"[bold]Minut for Airflow[/]: the DAG [cyan]{DAG_ID}[/] against {against}")
-        console.print(f"Airflow's own log goes to {log}\n", soft_wrap=True)
+        target = f"the sandbox at {sandbox.base_url}" if sandbox else "the API of your connection"
+        console.print(f"[bold]Minut for Airflow[/]: running the DAG [cyan]{DAG_ID}[/] against {target}")
+        console.print(f"Airflow log: {log}\n", soft_wrap=True)
         environment = _environment(home, connection or (sandbox.connection_json if sandbox else ""))
         outcome = _run(console, environment, log)
         seconds = time.monotonic() - started
@@ -67,7 +67,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(console: Console, environment: dict[str, str], log: Path) -> Outcome:
     steps = (
-        ("Preparing a throw-away Airflow with SQLite", ["db", "migrate"]),
+        ("Preparing a temporary Airflow with SQLite", ["db", "migrate"]),
         ("Running the DAG", ["dags", "test", DAG_ID]),
     )
     for title, command in steps:
@@ -76,27 +76,27 @@ def _run(console: Console, environment: dict[str, str], log: Path) -> Outcome:
         if code:
             break
     text = log.read_text(errors="replace")
-    owner = re.search(r"they belong to (.+? \(user \S+?\)|user \S+?)\.", text)
+    owner = re.search(r"(?:they belong to|[Aa]uthenticated as) (.+? \(user \S+?\)|user \S+?)\.", text)
     if code == 0 and owner:
         return Outcome(owner=owner[1])
-    # The last line of a traceback is the error, and the errors of this package say what to do.
+    # The last line of a traceback is the error message, which in this package includes the remedy.
     errors = re.findall(r"^\S*(?:AirflowFailException|Minut\w+Error): (.+)$", text, re.MULTILINE)
     return Outcome(problem=errors[-1] if errors else f"'airflow {' '.join(command)}' failed; see the log.")
 
 
 def _airflow(command: list[str], environment: dict[str, str], log: Path) -> int:
-    """Run an airflow command with its output in ``log``; return its exit code."""
-    # The interpreter that runs this, so that the Airflow is the one this is installed in.
+    """Run an airflow command, append its output to ``log``, and return its exit code."""
+    # Use the current interpreter, and so the Airflow that this package is installed with.
     airflow = [sys.executable, "-m", "airflow", *command]
-    give_up = time.monotonic() + COMMAND_TIMEOUT
+    deadline = time.monotonic() + COMMAND_TIMEOUT
     with (
         log.open("ab") as output,
-        subprocess.Popen(airflow, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 - our words
+        subprocess.Popen(airflow, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 - constant arguments
     ):
         while process.poll() is None:
-            # A failed task is retried after minutes; who looks at a demonstration wants the error now.
-            if time.monotonic() > give_up or b"new_state=up_for_retry" in log.read_bytes():
-                process.kill()  # it does not heed SIGTERM, and all that it has is thrown away
+            # Airflow retries a failed task only after minutes; report the error of the first attempt instead.
+            if time.monotonic() > deadline or b"new_state=up_for_retry" in log.read_bytes():
+                process.kill()  # it ignores SIGTERM, and its files are deleted anyway
                 return 1
             time.sleep(0.25)
         return process.returncode
@@ -104,7 +104,7 @@ def _airflow(command: list[str], environment: dict[str, str], log: Path) -> int:
 
 @contextlib.contextmanager
 def _step(console: Console, title: str) -> Iterator[None]:
-    """Show that something goes on, and afterwards how long it took."""
+    """Show progress, and the duration at the end."""
     if not console.is_terminal:  # no spinner in a file or a CI log
         console.print(f"  {title} …")
     started = time.monotonic()
@@ -114,7 +114,7 @@ def _step(console: Console, title: str) -> Iterator[None]:
 
 
 def _environment(home: Path, connection: str) -> dict[str, str]:
-    """Return an environment in which Airflow knows nothing of the user's own installation."""
+    """Return environment variables that isolate Airflow from the user's own installation."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     return environment | {
         "AIRFLOW_HOME": str(home),
@@ -144,15 +144,15 @@ def _print_summary(console: Console, outcome: Outcome, seconds: float, requests:
         rows.add_row("Problem", escape(outcome.problem))
     else:
         rows.add_row("Validated", f"[bold]{escape(outcome.owner)}[/]")
-    rows.add_row("Took", f"{seconds:.0f} s, nearly all of it Airflow's start")
+    rows.add_row("Duration", f"{seconds:.0f} s, mostly the start of Airflow")
     rows.add_row("Requests", requests)
     if outcome.problem:
         rows.add_row(
-            "Next", "Correct the connection and run minut-demo again; the whole story is in Airflow's log."
+            "Next", "Correct the connection and run minut-demo again. For details, see the Airflow log."
         )
         console.print(Panel(rows, title="[red]The credentials were not validated[/]", expand=False))
         return
-    console.print(Panel(rows, title="[green]The credentials work[/]", expand=False))
+    console.print(Panel(rows, title="[green]The credentials are valid[/]", expand=False))
     for line in (
         f"Next: copy {DAGS_FOLDER.resolve() / DAG_ID}.py to your DAGs folder, and add your account:",
         "  airflow connections add minut_default --conn-type minut --conn-login ID --conn-password SECRET",
@@ -164,13 +164,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="minut-demo",
         description=(
-            f"Run the DAG {DAG_ID} once, in a throw-away Airflow. It talks to a sandbox on this machine; "
-            f"if {CONNECTION_VARIABLE} or --conn-uri names a connection, to the API of that instead."
+            f"Run the DAG {DAG_ID} once, in a temporary Airflow installation, against a sandbox on this "
+            f"machine; or, if {CONNECTION_VARIABLE} or --conn-uri is set, against the API of that connection."
         ),
     )
     parser.add_argument(
         "--conn-uri",
-        help="Airflow connection URI; unlike the variable, others on this machine can see it (ps)",
+        help="Airflow connection URI; unlike the variable, visible to other users of this machine (ps)",
     )
     return parser
 

@@ -1,6 +1,6 @@
-"""The pytest fixture ``minut_sandbox``, for everybody who installed the package.
+"""The pytest fixture ``minut_sandbox``, registered for every project that installs the package.
 
-pytest imports this module in every run, so it imports nothing else before the fixture is used.
+pytest imports this module in every run, so it imports nothing else until the fixture is used.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def minut_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    """Run a Minut sandbox, and point the Airflow connection ``minut_default`` at it."""
+    """Run a Minut sandbox and set the Airflow connection ``minut_default`` to it."""
     try:
         from airflow_provider_minut.sandbox.sandbox import Sandbox
     except ImportError:
-        hint = "minut_sandbox needs an extra: pip install 'airflow-provider-minut[sandbox]'"
+        hint = "The fixture minut_sandbox needs an extra: pip install 'airflow-provider-minut[sandbox]'"
         pytest.fail(hint, pytrace=False)
     with Sandbox() as sandbox:
         monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", sandbox.connection_json)

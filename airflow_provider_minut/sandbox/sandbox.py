@@ -1,4 +1,4 @@
-"""A sandbox that runs beside the caller, in a thread of the same process."""
+"""A sandbox that runs in a thread of the calling process."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ START_TIMEOUT = 10.0
 
 
 class Sandbox:
-    """A Minut API on a free loopback port while the context lasts.
+    """A Minut API on a free loopback port, as a context manager.
 
-    :param config: client, limits and fleet; random credentials by default.
-    :param clock: what time it is in the sandbox, in seconds since the epoch.
+    :param config: client credentials, limits and fleet; by default the credentials are random.
+    :param clock: returns the current time in the sandbox, in seconds since the epoch.
     """
 
     def __init__(
@@ -46,50 +46,51 @@ class Sandbox:
 
     @property
     def client_id(self) -> str:
-        """The OAuth client id."""
+        """The OAuth client ID."""
         return self._state.config.client_id
 
     @property
     def client_secret(self) -> str:
-        """The OAuth client secret that is valid now."""
+        """The current OAuth client secret."""
         return self._state.client_secret
 
     @property
     def connection_json(self) -> str:
-        """The Airflow connection, ready for ``AIRFLOW_CONN_MINUT_DEFAULT``."""
+        """The Airflow connection in JSON, as a value for ``AIRFLOW_CONN_MINUT_DEFAULT``."""
         return connection_json(self.base_url, self.client_id, self.client_secret)
 
     def stats(self) -> dict[str, Any]:
-        """Return how often what was asked and answered."""
+        """Return the counters of requests, responses, tokens, faults and webhook deliveries."""
         return self._state.stats()
 
     def revoke_tokens(self) -> None:
-        """Make all access tokens issued so far invalid."""
+        """Invalidate all access tokens issued so far."""
         self._state.revoke_tokens()
 
     def rotate_secret(self) -> str:
-        """Replace the client secret; the old one is refused from now on. Return the new one."""
+        """Replace the client secret and return the new one. The old one is rejected from now on."""
         self._state.client_secret = secrets.token_hex(16)
         return self._state.client_secret
 
     def set_token_lifetime(self, seconds: float) -> None:
-        """Let tokens that are issued from now on live so long."""
+        """Set the lifetime of the tokens that are issued from now on."""
         self._state.token_lifetime = seconds
 
     def add_event(self, home_id: str, event_time: datetime, event_type: str = "noise_detected") -> str:
-        """Add an event to a home; readers see it at once, wherever its time puts it. Return its id.
+        """Add a home event, visible at once at the position of its time, and return its ID.
 
-        :param event_time: when it occurred, with a time zone.
+        :param home_id: ID of the home.
+        :param event_time: time of the event, as an aware ``datetime``.
         :param event_type: ``noise_detected`` or ``noise_quieted``.
-        :raises ValueError: there is no such home or type, or the time has no time zone.
+        :raises ValueError: if there is no such home or event type, or the time has no time zone.
         """
         if event_type not in HOME_EVENT_TYPES:
             text = f"event_type: must be one of {', '.join(HOME_EVENT_TYPES)}: {event_type}"
             raise ValueError(text)
         world = self._state.world
-        # Rounded down: what occurs now must not be in the future.
-        time_ = from_datetime(event_time.replace(microsecond=event_time.microsecond // 1000 * 1000))
-        event = world.add_event(self._home_number(home_id), time_, HOME_EVENT_TYPES.index(event_type))
+        # Rounded down, so that an event that occurs now is not in the future.
+        time_ms = from_datetime(event_time.replace(microsecond=event_time.microsecond // 1000 * 1000))
+        event = world.add_event(self._home_number(home_id), time_ms, HOME_EVENT_TYPES.index(event_type))
         return str(world.home_event(event)["event_id"])
 
     def emit(
@@ -103,29 +104,31 @@ class Sandbox:
         delay: float = 0,
         signed: bool = True,
     ) -> str:
-        """Let a user event happen, and deliver it to the webhooks that are for it. Return its id.
+        """Add a user event, deliver it to the webhooks that subscribe to it, and return its ID.
 
-        :param event_type: name of a user event, or ``noise_detected`` or ``noise_quieted``.
-        :param created_at: when it occurred; now if not given.
-        :param copies: how often each webhook gets it.
-        :param delay: seconds to wait before it is delivered, so that it comes after later ones.
-        :param signed: whether the signature is right.
-        :raises ValueError: there is no such home or type, or the time has no time zone.
+        :param event_type: type of a user event, or ``noise_detected`` or ``noise_quieted``.
+        :param home_id: ID of the home.
+        :param device_id: ID of the device that reports the event.
+        :param created_at: time of the event, as an aware ``datetime``; by default the current time.
+        :param copies: number of deliveries to each webhook.
+        :param delay: seconds until the event is delivered, so that later events can overtake it.
+        :param signed: whether the signature is valid.
+        :raises ValueError: if there is no such home or event type, or the time has no time zone.
         """
         check_event_type(event_type)
-        moment = self._state.world.now() if created_at is None else from_datetime(created_at)
-        event = self._state.world.emit(self._home_number(home_id), moment, event_type, device_id)
+        time_ms = self._state.world.now() if created_at is None else from_datetime(created_at)
+        event = self._state.world.emit(self._home_number(home_id), time_ms, event_type, device_id)
         self._state.deliveries.announce(event, copies=copies, delay=delay, signed=signed)
         return str(event["id"])
 
     def deliveries(self) -> list[Delivery]:
-        """Return what was sent to webhooks, the last thousand, also those on their way."""
+        """Return the last 1,000 webhook deliveries, including pending ones."""
         return self._state.deliveries.sent()
 
     def events(self, home_id: str, start: datetime, end: datetime) -> Iterator[dict[str, Any]]:
         """Return the events of a home in [start, end) that are visible now, oldest first, as in the API.
 
-        :raises ValueError: there is no such home, or a time has no time zone.
+        :raises ValueError: if there is no such home, or a time has no time zone.
         """
         world = self._state.world
         events = world.events(self._home_number(home_id), from_datetime(start), from_datetime(end))
@@ -145,11 +148,11 @@ class Sandbox:
         serve = partial(self._server.run, sockets=[self._socket])
         self._thread = threading.Thread(target=serve, name="minut-sandbox", daemon=True)
         self._thread.start()
-        give_up = time.monotonic() + START_TIMEOUT
+        deadline = time.monotonic() + START_TIMEOUT
         while not self._server.started:
-            if time.monotonic() > give_up or not self._thread.is_alive():
+            if time.monotonic() > deadline or not self._thread.is_alive():
                 self._stop()
-                text = f"The sandbox did not start, or not within {START_TIMEOUT:g} s"
+                text = f"The sandbox did not start within {START_TIMEOUT:g} s"
                 raise RuntimeError(text)
             time.sleep(0.01)
         return self
@@ -163,7 +166,7 @@ class Sandbox:
         self._state.deliveries.stop()
         if self._server and self._thread and self._socket:
             self._server.should_exit = True
-            # Kept-alive connections of clients that were not closed must not hold up the exit.
+            # Open keep-alive connections of clients must not block the shutdown.
             self._server.force_exit = True
             self._thread.join(START_TIMEOUT)
             self._socket.close()
@@ -173,24 +176,24 @@ class Sandbox:
 
 
 def listen(port: int) -> socket.socket:
-    """Return a listening loopback socket; port 0 takes any free one.
+    """Return a listening loopback socket; with port 0, on any free port.
 
-    :raises OSError: the port cannot be used.
+    :raises OSError: if the port cannot be bound.
     """
     listener = socket.create_server((LOOPBACK, port))
-    # asyncio sets TCP_NODELAY only where TCP is named as the protocol, which create_server does not do.
-    # Without it every request on a kept-alive connection takes 40 ms.
+    # asyncio sets TCP_NODELAY only if the protocol of the socket is TCP, which create_server does not set.
+    # Without it every request on a keep-alive connection takes 40 ms.
     return socket.socket(listener.family, listener.type, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
 def server_config(state: SandboxState) -> uvicorn.Config:
-    """Return how uvicorn serves a sandbox: quietly."""
-    # uvicorn's own log_config goes through dictConfig, which closes every handler that the process has.
+    """Return a configuration of uvicorn that leaves logging to the process."""
+    # uvicorn's default log_config is applied with dictConfig, which closes all log handlers of the process.
     return uvicorn.Config(
         create_app(state), log_config=None, log_level="warning", access_log=False, lifespan="off"
     )
 
 
 def connection_json(base_url: str, client_id: str, client_secret: str) -> str:
-    """Return an Airflow connection in the JSON notation of ``AIRFLOW_CONN_…`` variables."""
+    """Return an Airflow connection in the JSON format of ``AIRFLOW_CONN_…`` variables."""
     return json.dumps({"conn_type": "minut", "login": client_id, "password": client_secret, "host": base_url})

@@ -1,4 +1,4 @@
-"""The example DAGs: what their pages say, and what a run finds whose interval Airflow did not work out."""
+"""The example DAGs: their documentation, and runs with and without a data interval."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ def test_each_file_has_the_dag_of_its_name(bag):
 
 
 @pytest.mark.parametrize("dag_id", EXAMPLES)
-def test_page_says_what_it_does_what_it_needs_and_how_to_try_it(bag, dag_id):
+def test_documentation_has_purpose_requirements_and_command(bag, dag_id):
     dag = bag.dags[dag_id]
     assert dag.description
     assert re.search(r"\bneeds\b", dag.doc_md, re.IGNORECASE)
-    assert f"airflow dags test {dag_id}" in dag.doc_md  # a slow test runs what stands there
+    assert f"airflow dags test {dag_id}" in dag.doc_md  # a slow test runs this command
     assert "minut" in dag.tags
 
 
 @pytest.mark.parametrize("dag_id", EXAMPLES)
-def test_each_param_is_explained_where_it_is_entered(bag, dag_id):
+def test_each_param_has_a_description_title_and_type(bag, dag_id):
     params = bag.dags[dag_id].params
     for name in params:
         param = params.get_param(name)
@@ -73,14 +73,14 @@ def test_each_param_is_explained_where_it_is_entered(bag, dag_id):
         assert {"title", "type"} <= set(param.schema), name
 
 
-def test_export_by_hand_is_the_day_so_far(rendered):
+def test_manual_export_is_the_current_day(rendered):
     task = rendered("minut_export")
     assert task.path == "/export/homes/2026-06-01.jsonl.gz"
     assert datetime.fromisoformat(task.start_at) == NOON.replace(hour=0)
     assert datetime.fromisoformat(task.end_at) == HALF_PAST
 
 
-def test_export_by_schedule_is_the_day_until_the_end_of_the_hour(rendered):
+def test_scheduled_export_is_the_day_until_the_end_of_the_hour(rendered):
     task = rendered("minut_export", data_interval_start=NOON, data_interval_end=NOON + timedelta(hours=1))
     assert task.path == "/export/homes/2026-06-01.jsonl.gz"
     assert datetime.fromisoformat(task.start_at) == NOON.replace(hour=0)
@@ -94,13 +94,13 @@ def test_backfill_is_the_range_of_its_params(rendered, name):
     assert (task.start_at, task.end_at) == tuple(params.values())
 
 
-def test_warehouse_by_hand_is_the_last_day(rendered):
+def test_manual_warehouse_load_is_the_last_day(rendered):
     task = rendered("minut_to_warehouse")
     assert datetime.fromisoformat(task.start_at) == HALF_PAST - timedelta(days=1)
     assert datetime.fromisoformat(task.end_at) == HALF_PAST
 
 
-def test_warehouse_by_schedule_is_its_interval(rendered):
+def test_scheduled_warehouse_load_is_its_interval(rendered):
     task = rendered("minut_to_warehouse", data_interval_start=NOON, data_interval_end=HALF_PAST)
     assert datetime.fromisoformat(task.start_at) == NOON
     assert datetime.fromisoformat(task.end_at) == HALF_PAST

@@ -1,4 +1,4 @@
-"""The sandbox's HTTP side: Minut's endpoints as documented, and ``/_sandbox`` to look behind them."""
+"""The HTTP application: Minut's endpoints as documented, and ``/_sandbox`` to inspect and control them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from urllib.parse import parse_qsl
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from airflow_provider_minut.sandbox.server.control import emitted
+from airflow_provider_minut.sandbox.server.control import emit_event
 from airflow_provider_minut.sandbox.server.endpoints.devices import device_routes
 from airflow_provider_minut.sandbox.server.endpoints.homes import home_routes
 from airflow_provider_minut.sandbox.server.endpoints.users import user_routes
 from airflow_provider_minut.sandbox.server.endpoints.webhooks import webhook_routes
 from airflow_provider_minut.sandbox.server.errors import add_error_bodies
-from airflow_provider_minut.sandbox.server.middleware import BASE_PATH, TOKEN_PATH, Guard
+from airflow_provider_minut.sandbox.server.middleware import BASE_PATH, TOKEN_PATH, SandboxMiddleware
 from airflow_provider_minut.sandbox.server.state import SandboxState
 from airflow_provider_minut.sandbox.server.validation import limited_body
 
@@ -24,12 +24,12 @@ from airflow_provider_minut.sandbox.server.validation import limited_body
 def create_app(state: SandboxState) -> FastAPI:
     """Return the API as an ASGI application.
 
-    :param state: what it knows; tests look at it.
+    :param state: state of the sandbox.
     """
     app = FastAPI(
         title="Minut sandbox", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
-    app.add_middleware(Guard, state=state)
+    app.add_middleware(SandboxMiddleware, state=state)
     add_error_bodies(app)
     for routes in (user_routes, home_routes, device_routes):
         app.include_router(routes(state.world), prefix=BASE_PATH)
@@ -55,23 +55,23 @@ def _own_routes(state: SandboxState) -> APIRouter:
 
     @router.post("/_sandbox/events")
     async def emit(request: Request) -> dict[str, Any]:
-        return await emitted(state, request)
+        return await emit_event(state, request)
 
     return router
 
 
 async def _token(state: SandboxState, request: Request) -> Response:
-    """Answer a token request, as strict as the documentation and RFC 6749 allow."""
+    """Respond to a token request, as strictly as the documentation and RFC 6749 allow."""
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
         return _oauth_error("invalid_request", "Content-Type must be application/x-www-form-urlencoded")
-    body = await limited_body(request)
-    pairs = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    content = await limited_body(request)
+    pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
     form = dict(pairs)
     if len(form) != len(pairs):  # RFC 6749, 3.2
         return _oauth_error("invalid_request", "A parameter is repeated")
     if form.keys() & {"client_id", "client_secret"}:  # RFC 6749, 2.3
-        return _oauth_error("invalid_request", "Credentials go into the Authorization header, once")
+        return _oauth_error("invalid_request", "Credentials must be in the Authorization header only")
     if form.get("grant_type") != "client_credentials":
         return _oauth_error("unsupported_grant_type", "grant_type must be client_credentials")
     if form.get("response_type") != "token":
@@ -81,12 +81,12 @@ async def _token(state: SandboxState, request: Request) -> Response:
         challenge = 'Basic realm="Minut sandbox"'
         return _oauth_error("invalid_client", "The client is unknown or its secret is wrong", 401, challenge)
     lifetime = state.token_lifetime
-    answer = {
+    body = {
         "access_token": state.issue_token(),
         "token_type": "Bearer",
         "expires_in": int(lifetime) if lifetime == int(lifetime) else lifetime,
     }
-    return JSONResponse(answer, headers={"Cache-Control": "no-store"})  # RFC 6749, 5.1
+    return JSONResponse(body, headers={"Cache-Control": "no-store"})  # RFC 6749, 5.1
 
 
 def _basic(header: str) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""Events that happen because somebody wants them to, and the command that asks for them."""
+"""Events emitted on request: the endpoint, and the client that the command ``emit`` uses."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ _FIELDS = ("type", "home_id", "device_id", "late", "copies", "delay", "signed")
 
 
 def check_event_type(event_type: Any) -> None:
-    """Check that there are such events.
+    """Check that an event type is known.
 
-    :raises ValueError: there are none.
+    :raises ValueError: if it is not.
     """
     if event_type not in EVENT_TYPES:
         text = f"event_type: must be one of {', '.join(EVENT_TYPES)}"
         raise ValueError(text)
 
 
-async def emitted(state: SandboxState, request: Request) -> dict[str, Any]:
-    """Let an event happen as the request says: ``POST /_sandbox/events``."""
-    asked = await json_object(request, *_FIELDS)
+async def emit_event(state: SandboxState, request: Request) -> dict[str, Any]:
+    """Emit the event that the body of ``POST /_sandbox/events`` describes."""
+    body = await json_object(request, *_FIELDS)
     try:
-        check_event_type(asked.get("type"))
+        check_event_type(body.get("type"))
     except ValueError as error:
         raise RejectedError(400, str(error)) from None
-    home = state.world.fleet.home_number(str(asked.get("home_id")))
+    home = state.world.fleet.home_number(str(body.get("home_id")))
     if home is None:
-        raise invalid("home_id", "the id of a home; GET /homes lists them")
-    late, delay, copies = asked.get("late", 0), asked.get("delay", 0), asked.get("copies", 1)
+        raise invalid("home_id", "the ID of a home; GET /homes lists them")
+    late, delay, copies = body.get("late", 0), body.get("delay", 0), body.get("copies", 1)
     for field, value in (("late", late), ("delay", delay)):
         if not isinstance(value, int | float) or value < 0:
             raise invalid(field, "a number of seconds")
     if not isinstance(copies, int) or not 1 <= copies <= 100:
         raise invalid("copies", "a number from 1 to 100")
-    moment = state.world.now() - int(late * 1000)
-    event = state.world.emit(home, moment, asked["type"], asked.get("device_id"))
-    signed = asked.get("signed", True) is not False
-    told = state.deliveries.announce(event, copies=copies, delay=delay, signed=signed)
-    return {"event": event, "webhooks": told}
+    time_ms = state.world.now() - int(late * 1000)
+    event = state.world.emit(home, time_ms, body["type"], body.get("device_id"))
+    signed = body.get("signed", True) is not False
+    count = state.deliveries.announce(event, copies=copies, delay=delay, signed=signed)
+    return {"event": event, "webhooks": count}
 
 
-def ask_to_emit(url: str, body: dict[str, Any]) -> tuple[int, str]:
-    """Ask a running sandbox for an event; return the command's exit code and what to print.
+def request_event(url: str, body: dict[str, Any]) -> tuple[int, str]:
+    """Request an event from a running sandbox; return the exit code of the command and its output.
 
-    :param url: of the sandbox, without a path.
-    :param body: of ``POST /_sandbox/events``.
+    :param url: URL of the sandbox, without a path.
+    :param body: body of ``POST /_sandbox/events``.
     """
     import requests
 
     try:
-        reply = requests.post(f"{url}/_sandbox/events", json=body, timeout=30)
-        answer = reply.json()
+        response = requests.post(f"{url}/_sandbox/events", json=body, timeout=30)
+        content = response.json()
     except (requests.RequestException, json.JSONDecodeError) as error:
         kind = type(error).__name__
-        return 1, f"There is no sandbox at {url} ({kind}); start it with minut-sandbox, or give its --url."
-    if not reply.ok:
-        return 2, answer.get("message", str(answer))
-    event, told = answer["event"], answer["webhooks"]
-    note = "" if told else " Register one for it: POST /webhooks, or MinutCreateWebhookOperator."
-    what = f"{event['type']} {event['id']} in home {event['home_id']}"
-    return 0, f"{what}; sent to {told} webhook{'s' * (told != 1)}.{note}"
+        return 1, f"No sandbox is running at {url} ({kind}); start it with minut-sandbox, or set --url."
+    if not response.ok:
+        return 2, content.get("message", str(content))
+    event, count = content["event"], content["webhooks"]
+    note = "" if count else " Register one with POST /webhooks or MinutCreateWebhookOperator."
+    emitted = f"{event['type']} {event['id']} in home {event['home_id']}"
+    return 0, f"{emitted}; sent to {count} webhook{'s' * (count != 1)}.{note}"

@@ -1,4 +1,4 @@
-"""Answers that are no data: errors as JSON."""
+"""Error responses in JSON."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fastapi.responses import JSONResponse
 
 
 class RejectedError(Exception):
-    """A request that an endpoint refuses.
+    """A request that an endpoint rejects.
 
-    :param status: the HTTP status to answer with.
-    :param message: what is wrong.
+    :param status: HTTP status of the response.
+    :param message: reason for the rejection.
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -22,22 +22,22 @@ class RejectedError(Exception):
 
 
 def invalid(field: str, accepted: str) -> RejectedError:
-    """Return the rejection of a value that is not what ``accepted`` says."""
+    """Return the rejection of an invalid value; ``accepted`` describes the valid ones."""
     return RejectedError(400, f"{field}: must be {accepted}")
 
 
 def not_found() -> RejectedError:
-    """Return the rejection of an id that nothing has."""
+    """Return the rejection of an unknown ID."""
     return RejectedError(404, "Not found")
 
 
 def error_body(status: int, key: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an error as the sandbox words it."""
+    """Return an error response with the JSON body of the sandbox."""
     return JSONResponse({"message": message, "status": status, "error_key": key}, status, headers)
 
 
 def add_error_bodies(app: FastAPI) -> None:
-    """Let all errors of an application have such a body."""
+    """Make all error responses of an application have this body."""
 
     @app.exception_handler(404)
     async def unknown(_request: Request, _error: Exception) -> Response:
@@ -45,7 +45,7 @@ def add_error_bodies(app: FastAPI) -> None:
 
     @app.exception_handler(405)
     async def not_allowed(_request: Request, error: HTTPException) -> Response:
-        # They name the methods that are allowed, as RFC 9110, 15.5.6 demands.
+        # The headers list the allowed methods, as RFC 9110, section 15.5.6, requires.
         return error_body(405, "method_not_allowed", "Method not allowed", error.headers)
 
     @app.exception_handler(RequestValidationError)
@@ -54,6 +54,6 @@ def add_error_bodies(app: FastAPI) -> None:
         return error_body(400, "validation_error", f"{problem['loc'][-1]}: {problem['msg']}")
 
     @app.exception_handler(RejectedError)
-    async def refused(_request: Request, error: RejectedError) -> Response:
+    async def rejected(_request: Request, error: RejectedError) -> Response:
         keys = {404: "not_found", 413: "payload_too_large"}
         return error_body(error.status, keys.get(error.status, "validation_error"), str(error))

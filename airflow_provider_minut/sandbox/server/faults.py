@@ -1,4 +1,4 @@
-"""Answers that go wrong on the way, as they do in production: refused, lost, broken off or cut."""
+"""Fault injection: rejected requests, gateway errors, connection resets and truncated bodies."""
 
 from __future__ import annotations
 
@@ -26,39 +26,39 @@ _HTML = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway<
 
 
 class Faults:
-    """Draws which requests are to fail and how, and counts those that did.
+    """Selects the requests that fail and the kind of fault, and counts the faults.
 
-    :param seed: the same seed draws the same faults.
-    :param rate: the probability that a request fails.
+    :param seed: random seed; the same seed gives the same faults.
+    :param rate: probability that a request fails.
     """
 
     def __init__(self, seed: int, rate: float) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - to be the same in every run
+        self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self._rate = rate
         self._counts: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def next(self) -> str | None:
-        """Return what goes wrong with the next request, one of :data:`KINDS`, or ``None``."""
+        """Return the fault of the next request, one of :data:`KINDS`, or ``None``."""
         with self._lock:
             return self._random.choice(KINDS) if self._random.random() < self._rate else None
 
     def count(self, kind: str) -> None:
-        """Count one request that failed so."""
+        """Count a request that failed with this fault."""
         with self._lock:
             self._counts[kind] += 1
 
     def counts(self) -> dict[str, int]:
-        """Return how often what went wrong."""
+        """Return the number of faults of each kind."""
         with self._lock:
             return dict(self._counts)
 
 
-async def fail(kind: str, answer: list[Message], scope: Message, receive: Receive, send: Send) -> None:
-    """Answer a request with a fault.
+async def fail(kind: str, response: list[Message], scope: Message, receive: Receive, send: Send) -> None:
+    """Make a request fail.
 
     :param kind: one of :data:`KINDS`.
-    :param answer: the messages of the real answer, if there is one.
+    :param response: ASGI messages of the real response, if there is one.
     """
     if kind == "429":
         await error_body(429, "too_many_requests", "Too many requests")(scope, receive, send)
@@ -67,14 +67,14 @@ async def fail(kind: str, answer: list[Message], scope: Message, receive: Receiv
     elif kind == "504":
         await Response(status_code=504)(scope, receive, send)
     elif kind == "reset":
-        await _end(receive, at_once=True)
+        await _disconnect(receive, reset=True)
     else:
-        await _cut(answer or _made_up(), send)
-        await _end(receive, at_once=False)
+        await _truncate(response or _fake_response(), send)
+        await _disconnect(receive, reset=False)
 
 
-def _made_up() -> list[Message]:
-    """Return what could be the answer to a write that did not happen."""
+def _fake_response() -> list[Message]:
+    """Return a plausible response to a write that was not processed."""
     body = json.dumps({"message": "The rest of this never arrives"}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     return [
@@ -83,27 +83,27 @@ def _made_up() -> list[Message]:
     ]
 
 
-async def _cut(answer: list[Message], send: Send) -> None:
-    """Send the headers of an answer with its full length, and half of its body."""
-    start, *parts = answer
+async def _truncate(response: list[Message], send: Send) -> None:
+    """Send the headers of a response with its full length, and half of its body."""
+    start, *parts = response
     body = b"".join(part.get("body", b"") for part in parts)
     await send(start)
     await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
 
 
-async def _end(receive: Receive, *, at_once: bool) -> None:
-    """End the connection below HTTP, which ASGI has no message for."""
+async def _disconnect(receive: Receive, *, reset: bool) -> None:
+    """Close the connection on the transport, because ASGI has no message for it."""
     transport: asyncio.Transport | None = getattr(getattr(receive, "__self__", None), "transport", None)
     if transport is None:
         text = "This fault needs uvicorn as the server"
         raise RuntimeError(text)
-    if at_once:
-        # Without it the end would look orderly.
+    if reset:
+        # Sends RST; without it the connection would be closed gracefully.
         linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()
     else:
-        transport.close()  # after what was written
-    # uvicorn logs an error about an answer that is not complete unless it has noticed the end by then.
+        transport.close()  # after flushing
+    # Otherwise uvicorn logs an error about an incomplete response.
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,4 +1,4 @@
-"""What every request below the base URL passes: its token, the rate limit, a fault, the counters."""
+"""Authentication, rate limit, fault injection and counters of all requests below the base URL."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ TOKEN_PATH = f"{BASE_PATH}/oauth/token"
 _ID = re.compile(r"(?<=/)[0-9a-f]{24}(?=/|$)")
 
 
-class Guard:
+class SandboxMiddleware:
     """ASGI middleware around the endpoints.
 
-    It is not FastAPI's kind, which costs a task for each request and hides the connection from the faults.
+    FastAPI's own kind of middleware would create a task for each request and hide the connection, which
+    fault injection needs.
 
-    :param app: what is inside.
-    :param state: knows the tokens, the rate limit and the faults, and counts.
+    :param app: ASGI application to wrap.
+    :param state: state of the sandbox: tokens, rate limit, faults and counters.
     """
 
     def __init__(self, app: App, state: SandboxState) -> None:
@@ -32,47 +33,47 @@ class Guard:
         self._state = state
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one request."""
+        """Serve a request."""
         if scope["type"] != "http" or not scope["path"].startswith(f"{BASE_PATH}/"):
             await self._app(scope, receive, send)
             return
-        # Without ids, of which a fleet has too many to count by.
+        # Without IDs: a fleet has too many for a counter each.
         path = _ID.sub("{id}", scope["path"].removeprefix(BASE_PATH))
-        counted = partial(self._send, send, f"{scope['method']} {path}")
+        counting_send = partial(self._send, send, f"{scope['method']} {path}")
         if scope["path"] == TOKEN_PATH:
             self._state.count_token_request()
-            await self._app(scope, receive, counted)
+            await self._app(scope, receive, counting_send)
             return
         scheme, _, value = Headers(scope=scope).get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self._state.is_valid(value):
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
             text = "The access token is invalid or has expired"
-            await error_body(401, "invalid_token", text, challenge)(scope, receive, counted)
+            await error_body(401, "invalid_token", text, challenge)(scope, receive, counting_send)
             return
         fault = self._state.faults.next()
         if fault != "429":
             delay = self._state.admit()
             if delay is None:
-                await fail("429", [], scope, receive, counted)
+                await fail("429", [], scope, receive, counting_send)
                 return
             if delay:
                 await asyncio.sleep(delay)
         if fault is None:
-            await self._app(scope, receive, counted)
+            await self._app(scope, receive, counting_send)
             return
         self._state.faults.count(fault)
-        answer: list[Message] = []
+        response: list[Message] = []
         if scope["method"] == "GET" and fault != "429":
-            await self._app(scope, receive, partial(_keep, answer))
+            await self._app(scope, receive, partial(_keep, response))
         if fault == "reset":
             self._state.count_request(f"{scope['method']} {path}", None)
-        await fail(fault, answer, scope, receive, counted)
+        await fail(fault, response, scope, receive, counting_send)
 
-    async def _send(self, send: Send, what: str, message: Message) -> None:
+    async def _send(self, send: Send, request: str, message: Message) -> None:
         if message["type"] == "http.response.start":
-            self._state.count_request(what, message["status"])
+            self._state.count_request(request, message["status"])
         await send(message)
 
 
-async def _keep(answer: list[Any], message: Message) -> None:
-    answer.append(message)
+async def _keep(response: list[Any], message: Message) -> None:
+    response.append(message)

@@ -1,4 +1,4 @@
-"""What the sandbox knows while it runs: its client, its tokens, and how often it was asked."""
+"""State of a running sandbox: client, tokens, rate limit and counters."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from airflow_provider_minut.sandbox.simulation.world import World
 if TYPE_CHECKING:
     from jwt.types import Options
 
-# developer.minut.com, API information: delayed after 20 in a second, refused after 50, and 120 a minute.
+# developer.minut.com, API information: delayed after 20 requests/s, rejected after 50/s and after 120/min.
 DELAYED_AFTER_PER_SECOND, REJECTED_AFTER_PER_SECOND, REJECTED_AFTER_PER_MINUTE = 20, 50, 120
-MAX_NEW_EVENTS = 100  # user events that are looked at for new ones once a second
-DELAY_PER_REQUEST_SECONDS = 0.05  # seconds; a sandbox choice
+MAX_NEW_EVENTS = 100  # user events that are checked for new ones on each poll
+DELAY_PER_REQUEST_SECONDS = 0.05  # an assumption
 
 
 class SandboxState:
-    """Issues and checks tokens, keeps the rate limit, counts, and has the world and its faults.
+    """Issues and verifies tokens, applies the rate limit, counts requests, and holds the simulation.
 
-    :param config: what to start with.
-    :param clock: seconds since the epoch; tests have their own.
+    :param config: configuration of the sandbox.
+    :param clock: returns the current time, in seconds since the epoch.
     """
 
     def __init__(self, config: SandboxConfig, *, clock: Callable[[], float] = time.time) -> None:
@@ -46,7 +46,7 @@ class SandboxState:
         self._clock = clock
         self._lock = threading.Lock()
         self._key = secrets.token_bytes(32)
-        self._expires: dict[str, float] = {}  # by token id; revoked ones are gone
+        self._expires: dict[str, float] = {}  # by token ID, without revoked tokens
         self._admitted: deque[float] = deque()
         self._arrived: deque[float] = deque()
         self._requests: Counter[str] = Counter()
@@ -54,7 +54,7 @@ class SandboxState:
         self._counts: Counter[str] = Counter()
 
     def is_client(self, client_id: str, client_secret: str) -> bool:
-        """Return whether these are the client's credentials, in a time that tells nothing of them."""
+        """Return whether these are the credentials of the client, compared in constant time."""
         same_id = hmac.compare_digest(client_id.encode(), self.config.client_id.encode())
         return hmac.compare_digest(client_secret.encode(), self.client_secret.encode()) and same_id
 
@@ -79,9 +79,9 @@ class SandboxState:
         return jwt.encode(claims, self._key, algorithm="HS256")
 
     def is_valid(self, token: str) -> bool:
-        """Return whether ``token`` was issued here, lives, and was not revoked."""
+        """Return whether ``token`` was issued by this sandbox, and is neither expired nor revoked."""
         try:
-            # Expiry is checked to the fraction of a second below; the claim has whole seconds only.
+            # Expiry is checked below, with fractions of a second, which the claim does not have.
             options: Options = {"verify_exp": False, "verify_iat": False}
             claims = jwt.decode(token, self._key, algorithms=["HS256"], options=options)
         except jwt.InvalidTokenError:
@@ -90,12 +90,12 @@ class SandboxState:
             return self._clock() < self._expires.get(claims["jti"], 0)
 
     def revoke_tokens(self) -> None:
-        """Make all tokens issued so far invalid."""
+        """Invalidate all tokens issued so far."""
         with self._lock:
             self._expires.clear()
 
     def admit(self) -> float | None:
-        """Count one API request; return the seconds to delay it, or ``None`` to refuse it."""
+        """Count an API request; return the seconds to delay it, or ``None`` to reject it."""
         now = self._clock()
         with self._lock:
             self._arrived.append(now)
@@ -112,14 +112,18 @@ class SandboxState:
             return over * DELAY_PER_REQUEST_SECONDS
 
     def count_token_request(self) -> None:
-        """Count one request to the token endpoint, whatever becomes of it."""
+        """Count a request to the token endpoint, whatever its response."""
         with self._lock:
             self._counts["token_requests"] += 1
 
-    def count_request(self, what: str, status: int | None) -> None:
-        """Count one request below the base URL, the token endpoint included; ``None`` if it got no answer."""
+    def count_request(self, request: str, status: int | None) -> None:
+        """Count a request below the base URL, including the token endpoint.
+
+        :param request: method and path, without IDs.
+        :param status: HTTP status of the response; ``None`` without a response.
+        """
         with self._lock:
-            self._requests[what] += 1
+            self._requests[request] += 1
             if status is not None:
                 self._statuses[str(status)] += 1
 
@@ -134,8 +138,8 @@ class SandboxState:
 
 def _count_since(times: deque[float], since: float) -> int:
     count = 0
-    for moment in reversed(times):
-        if moment <= since:
+    for time_ in reversed(times):
+        if time_ <= since:
             break
         count += 1
     return count

@@ -1,4 +1,4 @@
-"""Webhooks: who is told of which events, signed, and again if nobody took them."""
+"""Webhooks and the signed deliveries of events to them, with retries."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ import requests
 from airflow_provider_minut.sandbox.config import DeliveryStyle
 
 ALGORITHMS = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
-TIMEOUT_SECONDS = 5.0  # seconds
+TIMEOUT_SECONDS = 5.0
 MAX_ATTEMPTS = 8
-MAX_PAUSE_SECONDS = 60.0  # seconds
-POLL_SECONDS = 1.0  # seconds
+MAX_PAUSE_SECONDS = 60.0
+POLL_SECONDS = 1.0
 MAX_CONCURRENT_DELIVERIES = 8
-MAX_LISTED_DELIVERIES = 1_000  # deliveries that can be looked at
+MAX_LISTED_DELIVERIES = 1_000  # older ones are discarded
 
 EventBody = dict[str, Any]
 
 
 @dataclass
 class Delivery:
-    """One event on its way to one webhook: how often it was tried, and the last HTTP status."""
+    """The delivery of an event to a webhook: the number of attempts, and the last HTTP status."""
 
     event_id: str
     hook_id: str
@@ -43,13 +43,13 @@ class Delivery:
 
     @property
     def arrived(self) -> bool:
-        """Whether it was taken."""
+        """Whether the webhook accepted the delivery."""
         return self.status is not None and 200 <= self.status < 300
 
 
 @dataclass(order=True)
 class _Due:
-    """What to send, and when."""
+    """A scheduled attempt of a delivery."""
 
     at: float
     number: int
@@ -59,10 +59,10 @@ class _Due:
 
 
 class WebhookSender:
-    """Webhooks and what is sent to them, in threads of its own from the first webhook on.
+    """Registers webhooks and sends deliveries, in background threads that the first webhook starts.
 
-    :param style: how deliveries look.
-    :param newest: returns the newest user events; what is new among them is delivered.
+    :param style: format of the deliveries.
+    :param newest: returns the newest user events; new ones among them are delivered.
     """
 
     def __init__(self, style: DeliveryStyle, newest: Callable[[], list[EventBody]]) -> None:
@@ -103,16 +103,16 @@ class WebhookSender:
         return [{name: hook[name] for name in hook if name != "hook_secret"} for hook in hooks]
 
     def remove(self, hook_id: str) -> bool:
-        """Remove a webhook; return whether there was one."""
+        """Remove a webhook; return whether it existed."""
         with self._changed:
             return self._hooks.pop(hook_id, None) is not None
 
     def announce(self, event: EventBody, *, copies: int = 1, delay: float = 0, signed: bool = True) -> int:
-        """Send an event to all webhooks that are for it; return to how many.
+        """Send an event to all webhooks that subscribe to it, and return their number.
 
-        :param copies: how often each gets it.
-        :param delay: seconds to wait before, so that it comes after later ones.
-        :param signed: whether the signature is right.
+        :param copies: number of deliveries to each webhook.
+        :param delay: seconds until it is delivered, so that later events can overtake it.
+        :param signed: whether the signature is valid.
         """
         with self._changed:
             self._announced_ids.append(event["id"])
@@ -124,17 +124,17 @@ class WebhookSender:
         return len(hooks)
 
     def sent(self) -> list[Delivery]:
-        """Return the last deliveries, also those that are not over."""
+        """Return the last deliveries, including pending ones."""
         with self._changed:
             return list(self._sent)
 
     def counts(self) -> dict[str, int]:
-        """Return how many attempts had which end."""
+        """Return the number of attempts by HTTP status, or ``unanswered``."""
         with self._changed:
             return dict(self._counts)
 
     def stop(self) -> None:
-        """Send nothing any more."""
+        """Stop sending, and discard pending deliveries."""
         with self._changed:
             self._stopped = True
             self._changed.notify()
@@ -155,7 +155,7 @@ class WebhookSender:
         heapq.heappush(self._due, due)
 
     def _run(self) -> None:
-        look_at = time.monotonic() + POLL_SECONDS
+        next_poll = time.monotonic() + POLL_SECONDS
         with ThreadPoolExecutor(
             MAX_CONCURRENT_DELIVERIES, thread_name_prefix="minut-sandbox-webhook"
         ) as pool:
@@ -164,14 +164,14 @@ class WebhookSender:
                     now = time.monotonic()
                     while self._due and self._due[0].at <= now:
                         pool.submit(self._attempt, heapq.heappop(self._due))
-                    until = min(look_at, self._due[0].at) if self._due else look_at
+                    until = min(next_poll, self._due[0].at) if self._due else next_poll
                     self._changed.wait(max(until - now, 0))
-                if time.monotonic() >= look_at:
+                if time.monotonic() >= next_poll:
                     self._announce_new()
-                    look_at = time.monotonic() + POLL_SECONDS
+                    next_poll = time.monotonic() + POLL_SECONDS
 
     def _announce_new(self) -> None:
-        """Tell of what has happened by itself."""
+        """Send the simulated events that occurred since the last poll."""
         for event in reversed(self._newest()):
             if event["id"] not in self._announced_ids:
                 self.announce(event)
@@ -181,8 +181,10 @@ class WebhookSender:
         if self._stopped or delivery.hook_id not in self._hooks:
             return
         try:
-            reply = requests.post(delivery.url, data=due.body, headers=due.headers, timeout=TIMEOUT_SECONDS)
-            delivery.status = reply.status_code
+            response = requests.post(
+                delivery.url, data=due.body, headers=due.headers, timeout=TIMEOUT_SECONDS
+            )
+            delivery.status = response.status_code
         except requests.RequestException:
             delivery.status = None
         with self._changed:

@@ -1,1 +1,1 @@
-"""What the sandbox's homes and devices do."""
+"""The simulated homes and devices of the sandbox."""

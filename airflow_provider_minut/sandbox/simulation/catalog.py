@@ -1,4 +1,4 @@
-"""Who owns what lives in the sandbox."""
+"""The user of the sandbox, and the event types that it knows."""
 
 from __future__ import annotations
 

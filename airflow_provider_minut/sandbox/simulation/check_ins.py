@@ -1,4 +1,4 @@
-"""When the devices check in: a pure function of seed, device and time."""
+"""The check-ins of the devices: a pure function of seed, device and time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ SILENT_SINCE = 3 * DAY  # before the sandbox started
 
 
 class CheckIns:
-    """The hourly check-ins of all devices, each at a minute and second of its own.
+    """The hourly check-ins of all devices, each device at its own minute and second.
 
-    :param seed: what the places in the hour and the missed check-ins depend on.
-    :param fleet: knows which devices are silent.
-    :param missed_share: the share of check-ins that fail, below 1; the next one brings their data.
-    :param started: when the sandbox started, in milliseconds since the epoch.
+    :param seed: random seed of the minutes and seconds, and of the missed check-ins.
+    :param fleet: the fleet, including which devices are silent.
+    :param missed_share: share of check-ins that fail, below 1; their data arrives with the next one.
+    :param started: start time of the sandbox, in milliseconds since the epoch.
     """
 
     def __init__(self, seed: int, fleet: Fleet, missed_share: float, started: int) -> None:
@@ -25,20 +25,20 @@ class CheckIns:
         self._started = started
 
     def last(self, device: int, now: int) -> int:
-        """Return when the device checked in last, in milliseconds since the epoch."""
+        """Return the time of the device's last check-in, in milliseconds since the epoch."""
         if self._fleet.is_silent(device):
             now = min(now, self._started - SILENT_SINCE)
         beat = self._next_beat(device, now) - 1
         while draw(self._seed, "beat", device, beat) < self._missed_share:
             beat -= 1
-        return beat * HOUR + self._place(device)
+        return beat * HOUR + self._offset(device)
 
     def following(self, device: int, now: int) -> int:
-        """Return when the device is to check in next, in milliseconds since the epoch."""
-        return self._next_beat(device, now) * HOUR + self._place(device)
+        """Return the scheduled time of the device's next check-in, in milliseconds since the epoch."""
+        return self._next_beat(device, now) * HOUR + self._offset(device)
 
     def _next_beat(self, device: int, now: int) -> int:
-        return (now - self._place(device)) // HOUR + 1
+        return (now - self._offset(device)) // HOUR + 1
 
-    def _place(self, device: int) -> int:
+    def _offset(self, device: int) -> int:
         return int(3600 * draw(self._seed, "beat of", device)) * SECOND

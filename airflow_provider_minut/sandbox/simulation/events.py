@@ -1,4 +1,4 @@
-"""The events of a home in a window of time: how many, and any page of them, without walking all."""
+"""Count and page through the events of a home in a time range, without generating all of them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ BOTH = (DETECTED, QUIETED)
 
 
 class EventWindow:
-    """The events that follow from the noise of a home in [start, end), as far as visible ``now``.
+    """The events of a home's noisy periods in [start, end) that are visible at ``now``.
 
-    Of the slots in which each has all its events nothing is computed before it is asked for.
+    Events in time slots that are known to be complete are generated only when they are read.
 
-    :param schedule: what the events follow from.
-    :param home: the number of the home.
-    :param start: the first moment, in milliseconds since the epoch.
-    :param end: the moment after the last one.
-    :param now: when the events are asked for; what has not reached the backend by then is not there.
-    :param kinds: which events, in the order of their time.
+    :param schedule: schedule that the events are derived from.
+    :param home: number of the home.
+    :param start: start of the time range, inclusive, in milliseconds since the epoch.
+    :param end: end of the time range, exclusive, in milliseconds since the epoch.
+    :param now: current time, in milliseconds since the epoch; later arrivals at the backend are omitted.
+    :param kinds: kinds of events to include, in the order in which they occur.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class EventWindow:
         self._schedule, self._home, self._now, self._kinds = schedule, home, now, kinds
         self._start, self._end = max(start, HISTORY_START), min(end, now + 1)
         self._oldest: list[NoiseEvent] = []
-        self._whole = range(0)  # slots
+        self._whole = range(0)  # slots, each with all its events
         self._newest: list[NoiseEvent] = []
         if self._start >= self._end or not kinds:
             return
@@ -47,7 +47,7 @@ class EventWindow:
         if not schedule.is_certain:
             self._oldest = self._visible(range(first, last + 1))
             return
-        # From here on slots may have events that have not reached the backend.
+        # From this slot on, events may not have reached the backend yet.
         unsettled = max(min(last, schedule.slot_at(now - MAX_DELAY)), first + 1)
         self._oldest = self._visible(range(first, first + 1))
         self._whole = range(first + 1, unsettled)
@@ -57,13 +57,13 @@ class EventWindow:
         return len(self._oldest) + len(self._whole) * len(self._kinds) + len(self._newest)
 
     def newest_first(self, offset: int = 0, limit: int | None = None) -> Iterator[NoiseEvent]:
-        """Yield the events from the newest, without the first ``offset`` and at most ``limit``."""
+        """Yield at most ``limit`` events, newest first, after skipping ``offset`` events."""
         last = len(self) - offset
         first = 0 if limit is None else max(last - limit, 0)
         return (self._event(index) for index in range(last - 1, first - 1, -1))
 
     def oldest_first(self) -> Iterator[NoiseEvent]:
-        """Yield the events from the oldest."""
+        """Yield the events, oldest first."""
         return (self._event(index) for index in range(len(self)))
 
     def _event(self, index: int) -> NoiseEvent:
@@ -87,15 +87,15 @@ class EventWindow:
 
 @dataclass(frozen=True)
 class HomeEvents:
-    """All events of a home in [start, end) that are visible ``now``: those of its noise and the added ones.
+    """All events of a home in [start, end) that are visible at ``now``: generated and added ones.
 
-    :param schedule: what the other events follow from.
-    :param home: the number of the home.
-    :param start: the first moment, in milliseconds since the epoch.
-    :param end: the moment after the last one.
-    :param now: when the events are asked for.
-    :param added: the events that were added to this home by hand, whatever their time and kind.
-    :param kinds: which events, in the order of their time.
+    :param schedule: schedule that the generated events are derived from.
+    :param home: number of the home.
+    :param start: start of the time range, inclusive, in milliseconds since the epoch.
+    :param end: end of the time range, exclusive, in milliseconds since the epoch.
+    :param now: current time, in milliseconds since the epoch.
+    :param added: events that were added to this home, of any time and kind.
+    :param kinds: kinds of events to include, in the order in which they occur.
     """
 
     schedule: NoiseSchedule
@@ -117,24 +117,24 @@ class HomeEvents:
         return len(self._window) + len(self._added)
 
     def page(self, offset: int, limit: int) -> list[NoiseEvent]:
-        """Return at most ``limit`` events, newest first, without the newest ``offset`` ones."""
-        # How many of the added events are among those that are left out.
+        """Return at most ``limit`` events, newest first, after skipping ``offset`` events."""
+        # The number of added events among the skipped ones.
         skipped = bisect_left(range(len(self._added)), offset, key=self._position)
         return list(itertools.islice(self._merged(offset - skipped, skipped, limit), limit))
 
     def newest_first(self) -> Iterator[NoiseEvent]:
-        """Yield all events from the newest."""
+        """Yield all events, newest first."""
         return self._merged(0, 0, None)
 
     def oldest_first(self) -> Iterator[NoiseEvent]:
-        """Yield all events from the oldest."""
+        """Yield all events, oldest first."""
         return heapq.merge(self._added[::-1], self._window.oldest_first(), key=_time)
 
     def _merged(self, offset: int, skipped: int, limit: int | None) -> Iterator[NoiseEvent]:
         return heapq.merge(self._window.newest_first(offset, limit), self._added[skipped:], key=_age)
 
     def _position(self, index: int) -> int:
-        """Return how many events are newer than the added one with this index."""
+        """Return the number of events that are newer than the added event with this index."""
         return index + len(self._from(max(self.start, self._added[index].time)))
 
     def _from(self, start: int) -> EventWindow:

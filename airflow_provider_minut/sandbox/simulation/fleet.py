@@ -1,4 +1,4 @@
-"""Which homes and devices there are. Nothing is stored: all of it follows from their numbers, from 1."""
+"""The homes and devices. Nothing is stored: everything is derived from their numbers, which start at 1."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _ZONES = (
 
 
 def home_id(number: int) -> str:
-    """Return the id of a home."""
+    """Return the ID of a home."""
     return _id("b", number)
 
 
 def device_id(number: int) -> str:
-    """Return the id of a device."""
+    """Return the ID of a device."""
     return _id("d", number)
 
 
 def home_name(number: int) -> str:
-    """Return what a home is called at first."""
+    """Return the initial name of a home."""
     return _HOMES[number - 1][0] if number <= len(_HOMES) else f"Home {number}"
 
 
 def device_name(number: int) -> str:
-    """Return what a device is called at first."""
+    """Return the initial name of a device."""
     return _DEVICES[number - 1][0] if number <= len(_DEVICES) else f"Device {number}"
 
 
@@ -49,14 +49,14 @@ def home_zone(number: int) -> str:
     return _HOMES[number - 1][1] if number <= len(_HOMES) else _ZONES[number % len(_ZONES)]
 
 
-def local_time(home: int, moment: int) -> int:
-    """Return the milliseconds since the epoch that the clocks of a home would show at ``moment``."""
-    return moment + _offset(home_zone(home), moment // HOUR)
+def local_time(home: int, time_ms: int) -> int:
+    """Return the local time of a home, as milliseconds since 1970-01-01 00:00 local time."""
+    return time_ms + _offset(home_zone(home), time_ms // HOUR)
 
 
 @lru_cache(maxsize=4096)
 def _offset(zone: str, hour: int) -> int:
-    # Clocks are changed on a full hour in all of these zones.
+    # In all of these zones the UTC offset changes on a full hour.
     offset = datetime.fromtimestamp(hour * 3600, ZoneInfo(zone)).utcoffset()
     return int(offset.total_seconds()) * 1000 if offset else 0
 
@@ -65,9 +65,9 @@ def _offset(zone: str, hour: int) -> int:
 class Fleet:
     """The homes and devices of one sandbox.
 
-    :param homes: how many homes, at least one.
-    :param devices: how many devices.
-    :param silent: how many of them have fallen silent.
+    :param homes: number of homes, at least 1.
+    :param devices: number of devices.
+    :param silent: number of devices that no longer check in.
     """
 
     homes: int
@@ -75,12 +75,12 @@ class Fleet:
     silent: int = 0
 
     def home_number(self, id_: str) -> int | None:
-        """Return the number of the home with this id, or ``None`` if there is none."""
+        """Return the number of the home with this ID, or ``None`` if there is none."""
         number = _number("b", id_)
         return number if 1 <= number <= self.homes else None
 
     def device_number(self, id_: str) -> int | None:
-        """Return the number of the device with this id, or ``None`` if there is none."""
+        """Return the number of the device with this ID, or ``None`` if there is none."""
         number = _number("d", id_)
         return number if 1 <= number <= self.devices else None
 
@@ -91,7 +91,7 @@ class Fleet:
         return 1 + (device - 1) % self.homes
 
     def is_silent(self, device: int) -> bool:
-        """Return whether a device has fallen silent; those that have are spread evenly."""
+        """Return whether a device no longer checks in; such devices are spread evenly over the fleet."""
         return device * self.silent // self.devices > (device - 1) * self.silent // self.devices
 
 

@@ -1,4 +1,4 @@
-"""When it is noisy in which home: a pure function of seed, home and time."""
+"""The noisy periods of the homes and their events: a pure function of seed, home and time."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from airflow_provider_minut.sandbox.simulation.randomness import draws
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HOUR, MINUTE
 
 THRESHOLD = 75  # dB(A), Minut's default
-LONGEST_DURATION = 10 * MINUTE  # of noise until it is an event, Minut's default
+MAX_DURATION = 10 * MINUTE  # of noise before it is an event, Minut's default
 MIN_DELAY, MAX_DELAY = HOUR, 4 * HOUR  # of an event that reaches the backend late
 DETECTED, QUIETED = 0, 1
-QUIET_LEVEL = 55  # dB(A), when noise has quieted
+QUIET_LEVEL = 55  # dB(A), at the end of a noisy period
 _NIGHT = (19 * HOUR, 26 * HOUR)  # local time, past midnight
 
 
 class NoisyPeriod(NamedTuple):
-    """One time of noise in a home, in milliseconds since the epoch; ``level`` is in dB(A)."""
+    """A period of noise in a home, in milliseconds since the epoch; ``level`` is in dB(A)."""
 
     start: int
     end: int
@@ -26,10 +26,10 @@ class NoisyPeriod(NamedTuple):
 
 
 class NoiseEvent(NamedTuple):
-    """Noise was detected or has quieted: ``kind`` says which.
+    """The start or the end of a noisy period: ``kind`` is :data:`DETECTED` or :data:`QUIETED`.
 
-    ``time`` and ``visible_from`` are in milliseconds since the epoch, ``level`` in dB(A); ``slot`` tells the
-    events of a home apart.
+    ``time`` and ``visible_from`` are in milliseconds since the epoch, ``level`` is in dB(A). ``slot`` and
+    ``kind`` identify an event of a home.
     """
 
     time: int
@@ -41,31 +41,32 @@ class NoiseEvent(NamedTuple):
 
 
 class NoiseSchedule:
-    """The noisy periods of all homes. A day is divided into slots, and no slot has more than one period.
+    """The noisy periods of all homes. Each day is divided into equal time slots of at most one period each.
 
-    :param seed: other seeds, other noise.
-    :param per_day: noise per home and day; from 1 on, rounded to a whole number, of which each day has all.
-    :param late_share: the share of events that reach the backend late.
+    :param seed: random seed.
+    :param per_day: noisy periods per home and day; from 1 on, rounded to a whole number, and every day has
+        exactly that many.
+    :param late_share: share of events that reach the backend late.
     """
 
     def __init__(self, seed: int, per_day: float, late_share: float) -> None:
         self.slots = max(1, round(per_day))
         self.is_certain = per_day >= 1
-        self._chance = min(per_day, 1.0)
+        self._probability = min(per_day, 1.0)
         self._seed = seed
         self._late_share = late_share
-        self._duration = min(LONGEST_DURATION, DAY // self.slots // 4)
-        # As many as the longest delay has, so that asking again for what is new is cheap.
+        self._duration = min(MAX_DURATION, DAY // self.slots // 4)
+        # As many slots as the longest delay can span, so that polling for new events is cheap.
         self.period_in = lru_cache(maxsize=2048)(self._period_in)
         self.events = lru_cache(maxsize=2048)(self._events)
 
-    def slot_at(self, moment: int) -> int:
-        """Return the number of the slot that ``moment`` is in, counted from the epoch."""
-        day, rest = divmod(moment, DAY)
+    def slot_at(self, time_ms: int) -> int:
+        """Return the number of the time slot that ``time_ms`` is in, counted from the epoch."""
+        day, rest = divmod(time_ms, DAY)
         return day * self.slots + rest * self.slots // DAY
 
     def _events(self, home: int, slot: int) -> tuple[NoiseEvent, ...]:
-        """Return the two events of the period in this slot, if it has one, by their kind."""
+        """Return the two events of the period in this slot, by kind, or nothing without a period."""
         period = self.period_in(home, slot)
         if not period:
             return ()
@@ -80,32 +81,33 @@ class NoiseSchedule:
         )
 
     def _period_in(self, home: int, slot: int) -> NoisyPeriod | None:
-        """Return the period in this slot, if it has one."""
-        chance, length, loudness, *places = draws(self._seed, "spell", home, slot)
-        if chance >= self._chance:
+        """Return the noisy period in this slot, if any."""
+        # Another key would change the data of every seed.
+        number, length, loudness, *positions = draws(self._seed, "spell", home, slot)
+        if number >= self._probability:
             return None
         begin, end = self._bounds(slot)
-        duration = int(self._shortest(end - begin) + length * self._span(end - begin))
-        starts = [begin + int(place * (end - begin - duration)) for place in places[:4]]
+        duration = int(self._min_length(end - begin) + length * self._length_range(end - begin))
+        starts = [begin + int(position * (end - begin - duration)) for position in positions[:4]]
         start = next((start for start in starts if _is_night(home, start)), starts[-1])
         return NoisyPeriod(start, start + duration, round(4 * (78 + loudness * 10.5)) / 4)
 
     def _bounds(self, slot: int) -> tuple[int, int]:
-        day, place = divmod(slot, self.slots)
-        # Rounded up, as the counterpart of slot_at, which rounds down.
-        return day * DAY - (-place * DAY // self.slots), day * DAY - (-(place + 1) * DAY // self.slots)
+        day, index = divmod(slot, self.slots)
+        # Rounded up, because slot_at rounds down.
+        return day * DAY - (-index * DAY // self.slots), day * DAY - (-(index + 1) * DAY // self.slots)
 
-    def _shortest(self, slot: int) -> float:
-        return 20 * MINUTE if slot >= 3 * HOUR else 0.3 * slot
+    def _min_length(self, slot_length: int) -> float:
+        return 20 * MINUTE if slot_length >= 3 * HOUR else 0.3 * slot_length
 
-    def _span(self, slot: int) -> float:
-        return 70 * MINUTE if slot >= 3 * HOUR else 0.2 * slot
+    def _length_range(self, slot_length: int) -> float:
+        return 70 * MINUTE if slot_length >= 3 * HOUR else 0.2 * slot_length
 
     def _delay(self, home: int, slot: int, kind: int) -> int:
-        chance, length, *_ = draws(self._seed, "delay", home, slot, kind)
-        return MIN_DELAY + int(length * (MAX_DELAY - MIN_DELAY)) if chance < self._late_share else 0
+        number, length, *_ = draws(self._seed, "delay", home, slot, kind)
+        return MIN_DELAY + int(length * (MAX_DELAY - MIN_DELAY)) if number < self._late_share else 0
 
 
-def _is_night(home: int, moment: int) -> bool:
-    time = local_time(home, moment) % DAY
-    return time >= _NIGHT[0] or time < _NIGHT[1] - DAY
+def _is_night(home: int, time_ms: int) -> bool:
+    time_of_day = local_time(home, time_ms) % DAY
+    return time_of_day >= _NIGHT[0] or time_of_day < _NIGHT[1] - DAY

@@ -1,4 +1,4 @@
-"""What the devices measure, once a minute: a pure function of seed, device and time."""
+"""The readings of the devices, one per minute: a pure function of seed, device and time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_minut.sandbox.simulation.randomness import draw
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HISTORY_START, HOUR, MINUTE, to_iso
 
 _YEAR = 365 * DAY
-_LOUDEST_OTHERWISE = 65  # dB(A), outside a noisy period
+_MAX_QUIET_LEVEL = 65  # dB(A), outside a noisy period
 
 UNITS = {
     "sound_level": "dB(A)",
@@ -23,18 +23,18 @@ UNITS = {
     "pressure": "hPa",
     "battery": "V",
 }
-"""The sensors that have a history, and the units of their values."""
+"""The sensors with a history, and the units of their values."""
 
 
 @dataclass(frozen=True)
 class HistoryQuery:
-    """Which history is asked for.
+    """The query of a sensor history.
 
-    :param start: its first moment, in milliseconds since the epoch.
-    :param end: the moment after its last.
-    :param resolution: milliseconds of each bucket.
-    :param null_fill: whether buckets without a measurement are there, too.
-    :param min_max: whether each bucket tells the least and the greatest value measured in it.
+    :param start: start of the time range, inclusive, in milliseconds since the epoch.
+    :param end: end of the time range, exclusive, in milliseconds since the epoch.
+    :param resolution: length of a bucket, in milliseconds.
+    :param null_fill: whether to include buckets without a measurement.
+    :param min_max: whether to include the minimum and maximum of each bucket.
     """
 
     start: int
@@ -45,11 +45,11 @@ class HistoryQuery:
 
 
 class Readings:
-    """The values of all sensors, at moments in milliseconds since the epoch.
+    """The values of all sensors. Times are in milliseconds since the epoch.
 
-    :param seed: what the noise on top of the daily rhythm depends on.
-    :param fleet: knows in which home a device is.
-    :param schedule: when it is noisy there.
+    :param seed: random seed of the variation around the daily rhythm.
+    :param fleet: the fleet, including the home of each device.
+    :param schedule: noisy periods of the homes.
     """
 
     def __init__(self, seed: int, fleet: Fleet, schedule: NoiseSchedule) -> None:
@@ -65,83 +65,90 @@ class Readings:
             "battery": self.battery,
         }
 
-    def sound(self, device: int, moment: int) -> float:
-        """Return the sound level in dB(A): above 75 in a noisy period of its home, below 70 otherwise."""
+    def sound(self, device: int, time_ms: int) -> float:
+        """Return the sound level in dB(A): above 75 in a noisy period of the home, below 70 otherwise."""
         home = self._fleet.home_of(device)
-        noise = self._noise("sound", device, moment)
-        period = self._schedule.period_in(home, self._schedule.slot_at(moment))
-        if period and period.start <= moment < period.end:
-            return _rounded(period.level + 3 * noise - 1.5, 4)
-        return _rounded(min(34 + 14 * self._day(device, moment) + 8 * noise, _LOUDEST_OTHERWISE), 4)
+        variation = self._variation("sound", device, time_ms)
+        period = self._schedule.period_in(home, self._schedule.slot_at(time_ms))
+        if period and period.start <= time_ms < period.end:
+            return _rounded(period.level + 3 * variation - 1.5, 4)
+        return _rounded(min(34 + 14 * self._day(device, time_ms) + 8 * variation, _MAX_QUIET_LEVEL), 4)
 
-    def temperature(self, device: int, moment: int) -> float:
+    def temperature(self, device: int, time_ms: int) -> float:
         """Return the temperature in degrees Celsius."""
-        own = 2 * draw(self._seed, "temperature of", device)
-        noise = self._noise("temperature", device, moment)
-        return _rounded(19.5 + own + 2 * self._day(device, moment) + 0.3 * noise, 16)
+        base = 2 * draw(self._seed, "temperature of", device)
+        variation = self._variation("temperature", device, time_ms)
+        return _rounded(19.5 + base + 2 * self._day(device, time_ms) + 0.3 * variation, 16)
 
-    def humidity(self, device: int, moment: int) -> float:
+    def humidity(self, device: int, time_ms: int) -> float:
         """Return the relative humidity in percent."""
-        return _rounded(48 - 8 * self._day(device, moment) + 2 * self._noise("humidity", device, moment), 2)
+        return _rounded(
+            48 - 8 * self._day(device, time_ms) + 2 * self._variation("humidity", device, time_ms), 2
+        )
 
-    def motion(self, device: int, moment: int) -> float:
-        """Return how often there was motion in this minute."""
-        busy = self._noise("motion", device, moment) * self._day(device, moment)
+    def motion(self, device: int, time_ms: int) -> float:
+        """Return the number of motion events in this minute."""
+        busy = self._variation("motion", device, time_ms) * self._day(device, time_ms)
         return int(4 * busy)
 
-    def pressure(self, device: int, moment: int) -> float:
-        """Return the air pressure in hPa; it is the same weather in the whole fleet."""
-        weather = 12 * math.sin(moment / (9 * DAY) * math.tau) + 5 * math.sin(moment / (3.7 * DAY) * math.tau)
-        return _rounded(1013 + weather + 0.5 * self._noise("pressure", device, moment), 4)
+    def pressure(self, device: int, time_ms: int) -> float:
+        """Return the air pressure in hPa; the weather is the same for the whole fleet."""
+        weather = 12 * math.sin(time_ms / (9 * DAY) * math.tau) + 5 * math.sin(
+            time_ms / (3.7 * DAY) * math.tau
+        )
+        return _rounded(1013 + weather + 0.5 * self._variation("pressure", device, time_ms), 4)
 
-    def battery(self, device: int, moment: int) -> float:
-        """Return the voltage of the battery, which lasts a year."""
-        return _rounded(3 - 0.6 * self._used(device, moment), 128)
+    def battery(self, device: int, time_ms: int) -> float:
+        """Return the voltage of the battery, which lasts for a year."""
+        return _rounded(3 - 0.6 * self._used(device, time_ms), 128)
 
-    def battery_percent(self, device: int, moment: int) -> int:
-        """Return what is left in the battery."""
-        return 100 - int(100 * self._used(device, moment))
+    def battery_percent(self, device: int, time_ms: int) -> int:
+        """Return the remaining charge of the battery in percent."""
+        return 100 - int(100 * self._used(device, time_ms))
 
-    def history(self, sensor: str, device: int, span: HistoryQuery, heard: int) -> list[dict[str, Any]]:
-        """Return the buckets of a span, oldest first, as the API shows them.
+    def history(self, sensor: str, device: int, query: HistoryQuery, heard: int) -> list[dict[str, Any]]:
+        """Return the buckets of a history, oldest first, in the format of the API.
 
         :param sensor: a key of :data:`UNITS`.
-        :param heard: when the device checked in last; later measurements are not known yet.
-        :raises KeyError: there is no such sensor.
+        :param device: number of the device.
+        :param query: time range and format of the history.
+        :param heard: time of the device's last check-in, in milliseconds since the epoch; later measurements
+            are not included.
+        :raises KeyError: if there is no such sensor.
         """
         measure = self._sensors[sensor]
         buckets: list[dict[str, Any]] = []
-        first = -(-span.start // span.resolution) * span.resolution
-        for begin in range(first, span.end, span.resolution):
+        first = -(-query.start // query.resolution) * query.resolution
+        for begin in range(first, query.end, query.resolution):
             minutes = range(
                 -(-max(begin, HISTORY_START) // MINUTE) * MINUTE,
-                min(begin + span.resolution, heard + 1),
+                min(begin + query.resolution, heard + 1),
                 MINUTE,
             )
-            if not minutes and not span.null_fill:
+            if not minutes and not query.null_fill:
                 continue
             values = [measure(device, minute) for minute in minutes]
             bucket: dict[str, Any] = {"datetime": to_iso(begin), "value": None}
             if values:
                 total = sum(values)
                 bucket["value"] = total if sensor == "motion_events" else round(total / len(values), 4)
-            if span.min_max:
+            if query.min_max:
                 bucket |= {"min": min(values, default=None), "max": max(values, default=None)}
             buckets.append(bucket)
         return buckets
 
-    def _noise(self, sensor: str, device: int, moment: int) -> float:
-        return draw(self._seed, sensor, device, moment // MINUTE)
+    def _variation(self, sensor: str, device: int, time_ms: int) -> float:
+        return draw(self._seed, sensor, device, time_ms // MINUTE)
 
-    def _day(self, device: int, moment: int) -> float:
-        """Return 0 for four in the morning where the device is, 1 for four in the afternoon."""
-        time = local_time(self._fleet.home_of(device), moment)
-        return 0.5 - 0.5 * math.cos((time - 4 * HOUR) / DAY * math.tau)
+    def _day(self, device: int, time_ms: int) -> float:
+        """Return a daily rhythm: 0 at 04:00 local time of the device, 1 at 16:00."""
+        local = local_time(self._fleet.home_of(device), time_ms)
+        return 0.5 - 0.5 * math.cos((local - 4 * HOUR) / DAY * math.tau)
 
-    def _used(self, device: int, moment: int) -> float:
-        return (moment / _YEAR + draw(self._seed, "battery of", device)) % 1
+    def _used(self, device: int, time_ms: int) -> float:
+        return (time_ms / _YEAR + draw(self._seed, "battery of", device)) % 1
 
 
 def _rounded(value: float, parts: int) -> float:
-    """Return ``value`` in whole steps of 1/``parts``, as a sensor has them."""
+    """Return ``value`` rounded to steps of 1/``parts``, like the resolution of a sensor."""
     return round(value * parts) / parts

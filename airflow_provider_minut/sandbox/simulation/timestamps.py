@@ -1,4 +1,4 @@
-"""Moments as the sandbox counts them, whole milliseconds since the epoch, and as the API writes them."""
+"""Times in the sandbox, as whole milliseconds since the epoch, and their format in the API."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-def to_iso(moment: int) -> str:
-    """Return ``moment`` as Minut writes it: ISO 8601 in UTC with milliseconds and Z."""
-    return (_EPOCH + timedelta(milliseconds=moment)).isoformat(timespec="milliseconds")[:-6] + "Z"
+def to_iso(time_ms: int) -> str:
+    """Return ``time_ms`` in the format of Minut: ISO 8601 in UTC with milliseconds and Z."""
+    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
-def from_datetime(moment: datetime) -> int:
-    """Return an aware ``datetime``, rounded up, so that comparing whole milliseconds with it stays right.
+def from_datetime(time: datetime) -> int:
+    """Return milliseconds since the epoch, rounded up, so that comparisons with whole milliseconds are exact.
 
-    :raises ValueError: it has no time zone.
+    :param time: an aware ``datetime``.
+    :raises ValueError: if it has no time zone.
     """
-    if moment.utcoffset() is None:
-        text = f"a time without a time zone: {moment}"
+    if time.utcoffset() is None:
+        text = f"time zone is missing: {time}"
         raise ValueError(text)
-    return -((_EPOCH - moment) // _MILLISECOND)
+    return -((_EPOCH - time) // _MILLISECOND)
 
 
-HISTORY_START = from_datetime(datetime(2020, 1, 1, tzinfo=UTC))  # a sandbox choice
+HISTORY_START = from_datetime(datetime(2020, 1, 1, tzinfo=UTC))  # an assumption

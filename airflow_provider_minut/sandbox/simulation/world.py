@@ -1,4 +1,4 @@
-"""Homes, devices and events of a running sandbox, as the API shows them."""
+"""The homes, devices and events of a running sandbox, in the format of the API."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 HOME_EVENT_TYPES = ("noise_detected", "noise_quieted")
 USER_EVENT_TYPES = ("disturbance_first_notice", "disturbance_ended")
-USER_EVENT_HOMES = 50  # a sandbox choice
-USER_EVENT_DAYS = 7  # a sandbox choice
+USER_EVENT_HOMES = 50  # an assumption
+USER_EVENT_DAYS = 7  # an assumption
 ALARM = {
     "alarm_status": "off",
     "alarm_mode": "manual",
@@ -48,10 +48,10 @@ _QUIET_HOURS = {"enabled": False, "start": "22:00", "end": "07:00"}
 
 
 class World:
-    """What lives in a sandbox. Only what was changed or added is stored.
+    """The simulated homes, devices and events. Only changes and added events are stored.
 
-    :param config: what there is of it.
-    :param clock: seconds since the epoch.
+    :param config: configuration of the fleet.
+    :param clock: returns the current time, in seconds since the epoch.
     """
 
     def __init__(self, config: SandboxConfig, clock: Callable[[], float]) -> None:
@@ -60,7 +60,7 @@ class World:
         self.fleet = Fleet(config.homes, config.devices, round(config.silent_share * config.devices))
         self._seed = config.seed
         self._schedule = NoiseSchedule(config.seed, config.noisy_periods_per_day, config.late_share)
-        self._heartbeats = CheckIns(config.seed, self.fleet, config.late_share, self.now())
+        self._check_ins = CheckIns(config.seed, self.fleet, config.late_share, self.now())
         self._readings = Readings(config.seed, self.fleet, self._schedule)
         self._lock = threading.Lock()
         self._changed_homes: dict[int, dict[str, Any]] = {}
@@ -70,7 +70,7 @@ class World:
         self._emitted: list[tuple[int, dict[str, Any]]] = []
 
     def now(self) -> int:
-        """Return milliseconds since the epoch."""
+        """Return the current time, in milliseconds since the epoch."""
         return int(self._clock() * SECOND)
 
     def home(self, number: int) -> dict[str, Any]:
@@ -80,17 +80,17 @@ class World:
         return home if self.sparse else home | {"timezone": home_zone(number)} | ALARM | changed
 
     def change_home(self, number: int, changes: dict[str, Any]) -> None:
-        """Let some fields of a home have other values from now on."""
+        """Update some fields of a home."""
         with self._lock:
             self._changed_homes[number] = self._changed_homes.get(number, {}) | changes
 
     def device(self, number: int) -> dict[str, Any]:
-        """Return a device as the backend knows it now."""
+        """Return a device with the data of its last check-in."""
         identity = {"device_id": device_id(number), "home": home_id(self.fleet.home_of(number))}
         if self.sparse:
             return identity
         now = self.now()
-        heard = self._heartbeats.last(number, now)
+        heard = self._check_ins.last(number, now)
         settings = {
             "description": device_name(number),
             "reactions": [_THRESHOLD],
@@ -105,27 +105,27 @@ class World:
             "active": True,
             "offline": self.fleet.is_silent(number),
             "last_heard_from_at": to_iso(heard),
-            "next_heartbeat_at": to_iso(self._heartbeats.following(number, now)),
+            "next_heartbeat_at": to_iso(self._check_ins.following(number, now)),
             "battery": {"percent": self._readings.battery_percent(number, heard)},
             "latest_sensor_values": self._latest(number, heard),
         }
 
     def change_device(self, number: int, changes: dict[str, Any]) -> None:
-        """Let some settings of a device have other values from now on."""
+        """Update some settings of a device."""
         with self._lock:
             self._changed_devices[number] = self._changed_devices.get(number, {}) | changes
 
     def readings(self, device: int) -> tuple[Readings, int]:
-        """Return what the sensors measure, and until when the backend knows it of this device."""
-        return self._readings, self._heartbeats.last(device, self.now())
+        """Return the readings of the fleet, and the time of this device's last check-in."""
+        return self._readings, self._check_ins.last(device, self.now())
 
     def events(self, home: int, start: int, end: int, kinds: Sequence[int] = BOTH) -> HomeEvents:
         """Return the events of a home in [start, end) that are visible now."""
         return HomeEvents(self._schedule, home, start, end, self.now(), self._added.get(home, ()), kinds)
 
     def add_event(self, home: int, time: int, kind: int) -> NoiseEvent:
-        """Add an event by hand, visible at once."""
-        # Numbers below those of all slots, so that its id is like no other.
+        """Add an event of a home, visible at once."""
+        # A negative slot, which no other event has, makes the ID unique.
         event = NoiseEvent(
             time, 0, home, -next(self._numbers), kind, THRESHOLD + 5 if kind == DETECTED else QUIET_LEVEL
         )
@@ -134,7 +134,7 @@ class World:
         return event
 
     def user_events(self, offset: int, limit: int, *, newest_first: bool) -> list[dict[str, Any]]:
-        """Return a page of the user events of the first homes and the last days."""
+        """Return a page of the user events of the first homes from the last days."""
         now = self.now()
         since = now - USER_EVENT_DAYS * DAY
         homes = {*range(1, min(self.fleet.homes, USER_EVENT_HOMES) + 1), *self._added}
@@ -151,9 +151,9 @@ class World:
         return [event if isinstance(event, dict) else self.user_event(event) for _, event in page]
 
     def emit(self, home: int, time: int, event_type: str, device_id: str | None) -> dict[str, Any]:
-        """Add a user event, visible at once, and return it. Noise is an event of the home too.
+        """Add a user event, visible at once, and return it. A noise event is also added to the home.
 
-        :param event_type: a user event, or the home event that goes with one.
+        :param event_type: type of a user event, or of the home event that corresponds to it.
         """
         for kind, names in enumerate(zip(HOME_EVENT_TYPES, USER_EVENT_TYPES, strict=True)):
             if event_type in names:
@@ -172,7 +172,7 @@ class World:
         return event
 
     def home_event(self, event: NoiseEvent) -> dict[str, Any]:
-        """Return an event as a home has it."""
+        """Return an event in the format of a home event."""
         shown: dict[str, Any] = {
             "event_id": hex_id(self._seed, "home event", event.home, event.slot, event.kind),
             "event_type": HOME_EVENT_TYPES[event.kind],
@@ -182,7 +182,7 @@ class World:
         return shown if self.sparse else shown | {"sensor_value": event.level}
 
     def user_event(self, event: NoiseEvent) -> dict[str, Any]:
-        """Return an event as a user has it."""
+        """Return an event in the format of a user event."""
         return {
             "id": hex_id(self._seed, "user event", event.home, event.slot, event.kind),
             "type": USER_EVENT_TYPES[event.kind],
@@ -192,14 +192,14 @@ class World:
         }
 
     def _latest(self, device: int, heard: int) -> dict[str, dict[str, Any]]:
-        # Each sensor measured a few seconds before the device checked in.
+        # Each sensor was read a few seconds before the check-in.
         values: tuple[tuple[str, Callable[[int, int], float], int], ...] = (
             ("temperature", self._readings.temperature, 1),
             ("sound", self._readings.sound, 6),
             ("humidity", self._readings.humidity, 2),
-            ("accelerometer_z", lambda _device, _moment: 1.0, 3),
+            ("accelerometer_z", lambda _device, _time_ms: 1.0, 3),
         )
         return {
-            name: {"time": to_iso(moment := heard - seconds * SECOND), "value": measure(device, moment)}
+            name: {"time": to_iso(time_ms := heard - seconds * SECOND), "value": measure(device, time_ms)}
             for name, measure, seconds in values
         }

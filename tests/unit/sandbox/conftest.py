@@ -14,7 +14,7 @@ def clock():
 
 @pytest.fixture
 def api(clock):
-    """Start sandboxes whose clock stands still, and return what asks them."""
+    """Return a function that starts a sandbox with a stopped clock and returns an API session."""
     with contextlib.ExitStack() as stack:
 
         def start(**config):
@@ -25,6 +25,6 @@ def api(clock):
 
 @pytest.fixture(scope="module")
 def quiet():
-    """One sandbox for all tests of a module that leave it as it was."""
-    with serve(StillClock(), noisy_periods_per_day=3) as asked:
-        yield asked
+    """One sandbox for all tests of a module that do not change it."""
+    with serve(StillClock(), noisy_periods_per_day=3) as client:
+        yield client

@@ -1,4 +1,4 @@
-"""What several tests of the sandbox need."""
+"""Helpers shared by the tests of the sandbox."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FORM = {"grant_type": "client_credentials", "response_type": "token"}
 
 
 class StillClock:
-    """Seconds since the epoch, which stand still: 2027-01-15 08:00 UTC."""
+    """A stopped clock, in seconds since the epoch: 2027-01-15 08:00 UTC."""
 
     now = 1_800_000_000.0
 
@@ -37,31 +37,31 @@ class Api:
         self.sandbox = sandbox
         self.session = session
         user = (sandbox.client_id, sandbox.client_secret)
-        reply = session.post(f"{sandbox.base_url}/oauth/token", data=FORM, auth=user, timeout=5)
-        session.headers["Authorization"] = f"Bearer {reply.json()['access_token']}"
+        response = session.post(f"{sandbox.base_url}/oauth/token", data=FORM, auth=user, timeout=5)
+        session.headers["Authorization"] = f"Bearer {response.json()['access_token']}"
 
-    def ask(self, method, path, **kwargs):
+    def request(self, method, path, **kwargs):
         return self.session.request(method, self.sandbox.base_url + path, timeout=10, **kwargs)
 
     def get(self, path, **params):
-        reply = self.ask("GET", path, params=params)
-        assert reply.status_code == 200, reply.text
-        return reply.json()
+        response = self.request("GET", path, params=params)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def error(self, method, path, status=400, **kwargs):
-        reply = self.ask(method, path, **kwargs)
-        body = reply.json()
-        assert reply.status_code == body["status"] == status, reply.text
+        response = self.request(method, path, **kwargs)
+        body = response.json()
+        assert response.status_code == body["status"] == status, response.text
         assert body["error_key"]
         return body["message"]
 
 
-def moment(ms):
+def from_ms(ms):
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
 
 
 def iso(ms):
-    return moment(ms).isoformat()
+    return from_ms(ms).isoformat()
 
 
 def to_ms(text):
@@ -70,7 +70,7 @@ def to_ms(text):
 
 @contextlib.contextmanager
 def serve(clock, **config):
-    """Run a sandbox without a rate limit, whose tokens last."""
+    """Run a sandbox without a rate limit and with long-lived tokens."""
     config = SandboxConfig(rate_limit=False, token_lifetime=10**7, **config)
     with Sandbox(config, clock=clock) as sandbox, requests.Session() as session:
         yield Api(sandbox, session)

@@ -1,4 +1,4 @@
-"""The commands and the fixture, as users start them."""
+"""The commands and the fixture, as users run them."""
 
 from __future__ import annotations
 
@@ -47,19 +47,20 @@ def test_sandbox_prints_a_connection_that_works():
 
 
 def test_port_in_use_is_one_clear_line():
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as occupied:
+        port = occupied.getsockname()[1]
         done = run(*SANDBOX, "--port", str(port))
     assert done.returncode == 1
     assert (
-        done.stderr == f"Port {port} cannot be used (Address already in use); choose another with --port.\n"
+        done.stderr
+        == f"Failed to listen on port {port} (Address already in use); set another port with --port.\n"
     )
 
 
-def test_help_lists_every_sandbox_choice():
+def test_help_lists_every_assumption():
     text = " ".join(run(*SANDBOX, "--help").stdout.split())
-    for choice in ASSUMPTIONS:
-        assert " ".join(choice.split()) in text
+    for assumption in ASSUMPTIONS:
+        assert " ".join(assumption.split()) in text
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_fixture_runs_in_a_users_own_tests(tmp_path):
 
 
 def test_fixture_costs_other_tests_nothing():
-    """pytest imports the plugin in every run of everybody who has the package."""
+    """pytest imports the plugin in every run in an environment with the package."""
     code = f"import pytest, sys; before = set(sys.modules); exec(open({plugin_file!r}).read()); "
     code += "print([m for m in ('fastapi', 'uvicorn', 'jwt', 'requests', 'airflow') if m in set(sys.modules) - before])"
     assert run(sys.executable, "-c", code).stdout == "[]\n"

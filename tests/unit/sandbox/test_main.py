@@ -1,4 +1,4 @@
-"""``minut-sandbox`` ends cleanly, and says clearly what it cannot do."""
+"""``minut-sandbox`` exits cleanly and reports invalid options."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def start(*options):
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def read_greeting(process):
+def read_output(process):
     lines = []
     while "Ctrl-C" not in (line := process.stdout.readline()):
         assert line, process.stderr.read()
@@ -33,14 +33,14 @@ def read_greeting(process):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signal_ends_it_cleanly(number):
     with start() as process:
-        read_greeting(process)
+        read_output(process)
         process.send_signal(number)
         assert (process.wait(10), process.stderr.read()) == (0, "")
 
 
 def test_exported_line_survives_a_shell_whatever_the_client_is_called():
     with start("--client-id", "o'brien $HOME") as process:
-        export = next(line for line in read_greeting(process) if "export" in line)
+        export = next(line for line in read_output(process) if "export" in line)
         process.terminate()
     shell = ["sh", "-c", f"{export.strip()}; printenv AIRFLOW_CONN_MINUT_DEFAULT"]
     done = subprocess.run(shell, capture_output=True, text=True, timeout=10, check=True)
@@ -59,7 +59,7 @@ def test_exported_line_survives_a_shell_whatever_the_client_is_called():
     ],
 )
 def test_impossible_value_is_named_with_its_option(option, value):
-    # Port 0 first, so that a value that is accepted by mistake does not take a port that is in use.
+    # Port 0 first, so that a value that is accepted by mistake does not bind a port that is in use.
     command = [*SANDBOX, "--port", "0", option, value]
     done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     assert done.returncode == 2
@@ -103,7 +103,7 @@ def test_fleet_is_as_the_options_say():
     with start(
         *options, "--silent-share", "0.5", "--fault-rate", "0", "--sparse", "--no-rate-limit"
     ) as process:
-        export = next(line for line in read_greeting(process) if "export" in line)
+        export = next(line for line in read_output(process) if "export" in line)
         fields = json.loads(export.partition("=")[2].strip().strip("'"))
         user = (fields["login"], fields["password"])
         token = requests.post(f"{fields['host']}/oauth/token", data=FORM, auth=user, timeout=5).json()
@@ -130,5 +130,5 @@ def test_fleet_is_as_the_options_say():
     ],
 )
 def test_impossible_field_is_named_with_what_is_accepted(field, value, accepted):
-    with pytest.raises(ValueError, match=f"^{field}: not {accepted}.*: {value}$"):
+    with pytest.raises(ValueError, match=f"^{field}: must be {accepted}.*: {value}$"):
         SandboxConfig(**{field: value})

@@ -1,4 +1,4 @@
-"""What the fixture ``minut_sandbox`` gives a user's own tests, or tells them."""
+"""The fixture ``minut_sandbox`` in a user's own tests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import requests
 
 def test_fixture_points_the_connection_at_a_sandbox_that_answers(minut_sandbox):
     fields = json.loads(os.environ["AIRFLOW_CONN_MINUT_DEFAULT"])
-    reply = requests.post(
+    response = requests.post(
         f"{fields['host']}/oauth/token",
         data={"grant_type": "client_credentials", "response_type": "token"},
         auth=(fields["login"], fields["password"]),
         timeout=5,
     )
-    assert reply.status_code == 200
+    assert response.status_code == 200
     assert minut_sandbox.stats()["tokens_issued"] == 1
 
 

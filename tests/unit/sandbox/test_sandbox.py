@@ -1,4 +1,4 @@
-"""A sandbox in the caller's process does what it is told, and leaves the process as it was."""
+"""A sandbox in the calling process: its controls, and no side effects on the process."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def sandbox():
         yield running
 
 
-def ask_token(sandbox, secret=None):
+def request_token(sandbox, secret=None):
     user = (sandbox.client_id, secret or sandbox.client_secret)
     return requests.post(f"{sandbox.base_url}/oauth/token", data=FORM, auth=user, timeout=5)
 
@@ -44,29 +44,29 @@ def sandbox_threads():
 
 def test_rotated_secret_replaces_the_old_one_at_once(sandbox):
     old = sandbox.client_secret
-    assert ask_token(sandbox, old).status_code == 200
+    assert request_token(sandbox, old).status_code == 200
     new = sandbox.rotate_secret()
-    assert ask_token(sandbox, old).status_code == 401
-    assert ask_token(sandbox, new).status_code == 200
+    assert request_token(sandbox, old).status_code == 401
+    assert request_token(sandbox, new).status_code == 200
 
 
-def test_revoked_tokens_are_refused_and_new_ones_are_not(sandbox):
-    token = ask_token(sandbox).json()["access_token"]
+def test_revoked_tokens_are_rejected_and_new_ones_are_not(sandbox):
+    token = request_token(sandbox).json()["access_token"]
     assert user_status(sandbox, token) == 200
     sandbox.revoke_tokens()
     assert user_status(sandbox, token) == 401
-    assert user_status(sandbox, ask_token(sandbox).json()["access_token"]) == 200
+    assert user_status(sandbox, request_token(sandbox).json()["access_token"]) == 200
 
 
 def test_lifetime_can_be_changed_for_the_tokens_to_come(sandbox):
     sandbox.set_token_lifetime(2.5)
-    assert ask_token(sandbox).json()["expires_in"] == 2.5
+    assert request_token(sandbox).json()["expires_in"] == 2.5
 
 
 def test_two_sandboxes_run_side_by_side(sandbox):
     with Sandbox() as other:
         assert other.base_url != sandbox.base_url
-        assert ask_token(other).status_code == ask_token(sandbox).status_code == 200
+        assert request_token(other).status_code == request_token(sandbox).status_code == 200
 
 
 def test_nothing_runs_or_listens_after_the_context():
@@ -86,7 +86,7 @@ def test_failed_start_is_an_error_and_leaves_nothing_behind(monkeypatch):
 
 
 def test_answers_are_not_held_back_for_an_acknowledgement():
-    """Whichever event loop uvicorn finds, so that this asks the one that needs help."""
+    """Tests the asyncio event loop, which needs help; uvicorn may choose another one."""
 
     async def accepted_without_delay():
         accepted = asyncio.get_running_loop().create_future()
@@ -103,7 +103,7 @@ def test_answers_are_not_held_back_for_an_acknowledgement():
 
 
 def test_log_files_of_the_process_go_on(tmp_path):
-    """As ``pytest --log-file`` has one: opened to be written anew, which a closed handler never does again."""
+    """Like the handler of ``pytest --log-file``: in mode ``w``, in which a closed handler never reopens its file."""
     handler = logging.FileHandler(tmp_path / "log.txt", mode="w")
     logger = logging.getLogger("of-a-user")
     logger.addHandler(handler)

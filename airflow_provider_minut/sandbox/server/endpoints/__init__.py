@@ -1,1 +1,1 @@
-"""The endpoints below the base URL, by what they are about."""
+"""The endpoints below the base URL, one module per resource."""

@@ -1,4 +1,4 @@
-"""``/devices``: devices, their settings and what they measured."""
+"""``/devices``: devices, their settings and their sensor history."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from airflow_provider_minut.sandbox.server.validation import (
     checked_flag,
     checked_text,
     json_object,
-    moment,
+    parse_time,
 )
 from airflow_provider_minut.sandbox.simulation.readings import UNITS, HistoryQuery
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND
 from airflow_provider_minut.sandbox.simulation.world import World
 
-PAGE = 1000  # devices; a sandbox choice
-MAX_DAYS = 31  # of a history; a sandbox choice
+PAGE = 1000  # devices; an assumption
+MAX_DAYS = 31  # of a history; an assumption
 REACTION_TYPES = (
     "sound_level_high",
     "sound_level_high_quiet_hours",
@@ -43,7 +43,7 @@ def device_routes(world: World) -> APIRouter:
             raise not_found()
         return number
 
-    # Those that compute for long are no coroutines, so that they do not hold up the others.
+    # Endpoints that may compute for long are not coroutines, so that they do not block the event loop.
     @router.get("")
     def devices(limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE, offset: Offset = 0) -> Response:
         return JSONResponse(_listed(world, limit, offset))
@@ -74,17 +74,17 @@ def device_routes(world: World) -> APIRouter:
         if sensor not in UNITS:
             raise not_found()
         now = world.now()
-        end = moment("end_at", end_at, now)
-        start = moment("start_at", start_at, end - DAY)
+        end = parse_time("end_at", end_at, now)
+        start = parse_time("start_at", start_at, end - DAY)
         if end - start > MAX_DAYS * DAY:
             raise RejectedError(400, f"start_at: must be at most {MAX_DAYS} days before end_at")
-        readings, heard = world.readings(number)
-        span = HistoryQuery(
+        readings, last_check_in = world.readings(number)
+        query = HistoryQuery(
             start, end, time_resolution * SECOND, null_fill=null_fill, min_max=include_min_max
         )
-        answer: dict[str, Any] = {"unit": UNITS[sensor], "time_resolution": time_resolution}
-        values = readings.history(sensor, number, span, heard)
-        return JSONResponse(answer | ({"values": values} if values or not world.sparse else {}))
+        body: dict[str, Any] = {"unit": UNITS[sensor], "time_resolution": time_resolution}
+        values = readings.history(sensor, number, query, last_check_in)
+        return JSONResponse(body | ({"values": values} if values or not world.sparse else {}))
 
     return router
 
@@ -95,10 +95,10 @@ def _listed(world: World, limit: int, offset: int) -> dict[str, Any]:
     if not paged:
         limit, offset = count, 0
     numbers = range(1, count + 1)[offset : offset + limit]
-    answer: dict[str, Any] = {"devices": [world.device(number) for number in numbers]}
+    body: dict[str, Any] = {"devices": [world.device(number) for number in numbers]}
     if paged:
-        answer["paging"] = {"total_count": count, "limit": limit, "offset": offset}
-    return answer
+        body["paging"] = {"total_count": count, "limit": limit, "offset": offset}
+    return body
 
 
 def _checked(content: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ def _quiet_hours(value: object) -> dict[str, Any]:
         raise invalid("quiet_hours", "an object with enabled, start and end")
     for name in ("start", "end"):
         if not isinstance(value[name], str) or not _TIME_OF_DAY.fullmatch(value[name]):
-            raise invalid("quiet_hours", f"a local time, HH:MM, in its {name}")
+            raise invalid("quiet_hours", f"an object whose {name} is a local time, HH:MM")
     checked_flag("enabled", value["enabled"])
     return value
 
@@ -128,7 +128,9 @@ def _quiet_hours(value: object) -> dict[str, Any]:
 def _reaction(item: object) -> dict[str, Any]:
     fields = {"type", "notifications", "value", "duration_seconds"}
     if not isinstance(item, dict) or not {"type", "value"} <= item.keys() <= fields:
-        raise invalid("reactions", f"objects with type and value, perhaps {' and '.join(sorted(fields)[:2])}")
+        raise invalid(
+            "reactions", f"objects with type and value, optionally {' and '.join(sorted(fields)[:2])}"
+        )
     if item["type"] not in REACTION_TYPES:
         raise invalid("type", f"one of {', '.join(REACTION_TYPES)}")
     if not _is_number(item["value"]):
@@ -142,5 +144,5 @@ def _reaction(item: object) -> dict[str, Any]:
 
 
 def _is_number(value: object) -> bool:
-    # JSON has no nan and no infinity, but Python's reader takes them, and true is an int.
+    # Python's parser accepts NaN and Infinity, which are not JSON, and a bool is an int.
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1000

@@ -15,13 +15,13 @@ from airflow_provider_minut.sandbox.server.validation import (
     checked_flag,
     checked_text,
     json_object,
-    moment,
+    parse_time,
 )
 from airflow_provider_minut.sandbox.simulation.events import BOTH
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY
 from airflow_provider_minut.sandbox.simulation.world import ALARM, HOME_EVENT_TYPES, World
 
-DEFAULT_DAYS = 7  # a sandbox choice
+DEFAULT_DAYS = 7  # an assumption
 
 
 def home_routes(world: World) -> APIRouter:
@@ -68,8 +68,8 @@ def home_routes(world: World) -> APIRouter:
     ) -> Response:
         number = numbered(home_id)
         now = world.now()
-        end = moment("end_at", end_at, now + 1)
-        start = moment("start_at", start_at, now - DEFAULT_DAYS * DAY)
+        end = parse_time("end_at", end_at, now + 1)
+        start = parse_time("start_at", start_at, now - DEFAULT_DAYS * DAY)
         kinds = () if guest_ids else _kinds(event_type)  # no home has guests
         events = world.events(number, start, end, kinds)
         page = [world.home_event(event) for event in events.page(offset, limit)]

@@ -1,4 +1,4 @@
-"""``/users/me`` and ``/events``: the user, and the events that are meant for them."""
+"""``/users/me`` and ``/events``: the user and the user events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def user_routes(world: World) -> APIRouter:
     async def current_user() -> Response:
         return JSONResponse(USER)
 
-    @router.get("/events")  # no coroutine, because it may compute for long
+    @router.get("/events")  # not a coroutine, because it may compute for long
     def events(limit: Limit = 30, offset: Offset = 0, order: Literal["asc", "desc"] = "desc") -> Response:
         page = world.user_events(offset, limit, newest_first=order == "desc")
         return JSONResponse({"events": page})

@@ -1,4 +1,4 @@
-"""``/webhooks``: registered, listed and deleted."""
+"""``/webhooks``: register, list and delete webhooks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_provider_minut.sandbox.simulation.catalog import USER_EVENT_NAMES
 from airflow_provider_minut.sandbox.simulation.timestamps import to_iso
 from airflow_provider_minut.sandbox.simulation.world import World
 
-MAX_HOOKS = 100  # a sandbox choice
+MAX_HOOKS = 100  # an assumption
 
 
 def webhook_routes(world: World, deliveries: WebhookSender) -> APIRouter:
@@ -28,7 +28,7 @@ def webhook_routes(world: World, deliveries: WebhookSender) -> APIRouter:
         url, events = _checked_url(content.get("url")), _checked_events(content.get("events"))
         token = checked_text("token", content["token"]) if "token" in content else None
         if len(deliveries.hooks()) >= MAX_HOOKS:
-            raise RejectedError(400, f"There are {MAX_HOOKS} webhooks already")
+            raise RejectedError(400, f"The limit of {MAX_HOOKS} webhooks is reached")
         return JSONResponse(deliveries.register(url, events, token, to_iso(world.now())))
 
     @router.get("")
@@ -64,10 +64,10 @@ def _is_loopback(host: str) -> bool:
 
 def _checked_events(value: object) -> list[str]:
     if not isinstance(value, list) or not value:
-        raise invalid("events", "a list that is not empty")
+        raise invalid("events", "a non-empty list")
     if "*" in value and len(value) > 1:
         raise RejectedError(400, "wildcard events can only be used with a single event")
     for name in value:
         if name != "*" and (not isinstance(name, str) or name not in USER_EVENT_NAMES):
-            raise RejectedError(400, f"events: there is no {name!r}")
+            raise RejectedError(400, f"events: unknown event type {name!r}")
     return value

@@ -1,4 +1,4 @@
-"""The sandbox is as strict as Minut's documentation, and as lenient."""
+"""Tokens, errors and rate limits of the sandbox, as strict as Minut's documentation."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def sandbox():
         yield running
 
 
-def ask_token(sandbox, form=FORM, user=(CLIENT_ID, CLIENT_SECRET), method="POST", **kwargs):
+def request_token(sandbox, form=FORM, user=(CLIENT_ID, CLIENT_SECRET), method="POST", **kwargs):
     kwargs = {"auth": user, "timeout": 5, "data": form, **kwargs}
     return requests.request(method, f"{sandbox.base_url}/oauth/token", **kwargs)
 
 
-def ask_user(sandbox, authorization):
+def request_user(sandbox, authorization):
     headers = {"Authorization": authorization} if authorization else {}
     return requests.get(f"{sandbox.base_url}/users/me", headers=headers, timeout=5)
 
 
-def test_documented_request_buys_a_token_that_works(sandbox):
-    reply = ask_token(sandbox)
-    token = reply.json()
-    assert reply.headers["Cache-Control"] == "no-store"
+def test_documented_request_returns_a_valid_token(sandbox):
+    response = request_token(sandbox)
+    token = response.json()
+    assert response.headers["Cache-Control"] == "no-store"
     assert (token["token_type"], token["expires_in"]) == ("Bearer", 3600)
     assert token["access_token"].count(".") == 2
-    assert ask_user(sandbox, f"Bearer {token['access_token']}").json()["user_id"]
+    assert request_user(sandbox, f"Bearer {token['access_token']}").json()["user_id"]
 
 
 @pytest.mark.parametrize(
@@ -61,57 +61,57 @@ def test_documented_request_buys_a_token_that_works(sandbox):
         ),
     ],
 )
-def test_any_other_token_request_is_refused(sandbox, change, status, error):
-    reply = ask_token(sandbox, **change)
-    assert (reply.status_code, reply.json().get("error")) == (status, error)
-    assert CLIENT_SECRET not in reply.text
+def test_any_other_token_request_is_rejected(sandbox, change, status, error):
+    response = request_token(sandbox, **change)
+    assert (response.status_code, response.json().get("error")) == (status, error)
+    assert CLIENT_SECRET not in response.text
     if status == 401:
-        assert reply.headers["WWW-Authenticate"].startswith("Basic ")
+        assert response.headers["WWW-Authenticate"].startswith("Basic ")
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer", "Bearer x", "Bearer a.b.c", "Basic YTpi"])
-def test_other_tokens_are_refused(sandbox, authorization):
-    reply = ask_user(sandbox, authorization)
-    assert reply.status_code == 401
-    assert reply.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+def test_other_tokens_are_rejected(sandbox, authorization):
+    response = request_user(sandbox, authorization)
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 
 
-def test_token_of_another_sandbox_is_refused(sandbox):
+def test_token_of_another_sandbox_is_rejected(sandbox):
     with Sandbox() as other:
-        token = ask_token(other, user=(other.client_id, other.client_secret)).json()["access_token"]
-    assert ask_user(sandbox, f"Bearer {token}").status_code == 401
+        token = request_token(other, user=(other.client_id, other.client_secret)).json()["access_token"]
+    assert request_user(sandbox, f"Bearer {token}").status_code == 401
 
 
-def test_long_form_is_refused_even_if_it_does_not_say_how_long_it_is(sandbox):
+def test_long_form_is_rejected_even_without_a_content_length(sandbox):
     chunks = (b"x" * 1_000 for _ in range(70))
     form = {"Content-Type": "application/x-www-form-urlencoded"}
-    assert ask_token(sandbox, form=chunks, headers=form).status_code == 413
+    assert request_token(sandbox, form=chunks, headers=form).status_code == 413
 
 
-def test_other_method_is_told_which_is_allowed(sandbox):
-    assert ask_token(sandbox, method="GET").headers["Allow"] == "POST"
+def test_other_method_returns_the_allowed_one(sandbox):
+    assert request_token(sandbox, method="GET").headers["Allow"] == "POST"
 
 
 def test_path_with_a_slash_at_its_end_is_another_path(sandbox):
-    header = {"Authorization": f"Bearer {ask_token(sandbox).json()['access_token']}"}
+    header = {"Authorization": f"Bearer {request_token(sandbox).json()['access_token']}"}
     url = f"{sandbox.base_url}/users/me/"
     assert requests.get(url, headers=header, timeout=5, allow_redirects=False).status_code == 404
 
 
 def test_unknown_path_and_bad_query_answer_as_json(sandbox):
-    header = {"Authorization": f"Bearer {ask_token(sandbox).json()['access_token']}"}
+    header = {"Authorization": f"Bearer {request_token(sandbox).json()['access_token']}"}
     unknown = requests.get(f"{sandbox.base_url}/nothing", headers=header, timeout=5)
     assert (unknown.status_code, unknown.json()["message"]) == (404, "Not found")
     bad = requests.get(f"{sandbox.base_url}/homes?limit=1000", headers=header, timeout=5)
     assert (bad.status_code, bad.json()["message"].startswith("limit: ")) == (400, True)
 
 
-def test_what_happened_can_be_looked_up(sandbox):
+def test_stats_count_requests_and_statuses(sandbox):
     before = sandbox.stats()
-    token = ask_token(sandbox).json()["access_token"]
-    ask_user(sandbox, f"Bearer {token}")
+    token = request_token(sandbox).json()["access_token"]
+    request_user(sandbox, f"Bearer {token}")
     requests.post(sandbox.base_url.removesuffix("/v8") + "/_sandbox/revoke", timeout=5)
-    ask_user(sandbox, f"Bearer {token}")
+    request_user(sandbox, f"Bearer {token}")
     after = requests.get(sandbox.base_url.removesuffix("/v8") + "/_sandbox/stats", timeout=5).json()
     assert after["token_requests"] == before["token_requests"] + 1
     assert after["requests"]["GET /users/me"] == before["requests"].get("GET /users/me", 0) + 2
@@ -143,7 +143,7 @@ def test_tokens_expire_to_the_fraction_of_a_second(clock):
     assert not sandbox.is_valid(token)
 
 
-def test_requests_are_delayed_after_20_and_refused_after_50_in_a_second(clock):
+def test_requests_are_delayed_after_20_and_rejected_after_50_in_a_second(clock):
     sandbox = state(clock)
     delays = [sandbox.admit() for _ in range(51)]
     assert delays[:20] == [0] * 20
@@ -153,7 +153,7 @@ def test_requests_are_delayed_after_20_and_refused_after_50_in_a_second(clock):
     assert sandbox.admit() == 0
 
 
-def test_requests_are_refused_after_120_in_a_minute(clock):
+def test_requests_are_rejected_after_120_in_a_minute(clock):
     sandbox = state(clock)
     admitted = []
     for _ in range(13):

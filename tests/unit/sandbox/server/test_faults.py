@@ -16,20 +16,20 @@ from tests.unit.sandbox.support import HOME, Api, StillClock, serve
 
 @pytest.fixture(scope="module", params=[("h11", "asyncio"), ("httptools", "uvloop")], ids=" ".join)
 def faulty(request):
-    """A sandbox that fails as it is told, whichever HTTP implementation and event loop uvicorn finds."""
+    """A sandbox that fails on demand, for each HTTP implementation and event loop of uvicorn."""
     for name in request.param:
         pytest.importorskip(name)
     config = running.server_config
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(running, "server_config", lambda state: with_parts(config(state), *request.param))
-        with serve(StillClock()) as asked:
+        with serve(StillClock()) as client:
 
             def fail(kind):
                 following = itertools.chain([kind], itertools.repeat(None))
-                patch.setattr(asked.sandbox._state.faults, "next", lambda: next(following))
+                patch.setattr(client.sandbox._state.faults, "next", lambda: next(following))
 
-            asked.fail = fail
-            yield asked
+            client.fail = fail
+            yield client
 
 
 def counted(before, after):
@@ -48,8 +48,8 @@ def with_parts(config, http, loop):
 def test_answers_instead_of_the_real_one(faulty, kind, status, content_type):
     before = faulty.sandbox.stats()
     faulty.fail(kind)
-    reply = faulty.ask("GET", "/users/me")
-    assert (reply.status_code, reply.headers.get("Content-Type")) == (status, content_type)
+    response = faulty.request("GET", "/users/me")
+    assert (response.status_code, response.headers.get("Content-Type")) == (status, content_type)
     assert faulty.get("/users/me")
     after = faulty.sandbox.stats()
     assert counted(before["faults"], after["faults"]) == {kind: 1}
@@ -60,7 +60,7 @@ def test_connection_is_reset_before_any_byte(faulty, caplog):
     before = faulty.sandbox.stats()
     faulty.fail("reset")
     with pytest.raises(requests.ConnectionError) as error:
-        faulty.ask("GET", "/users/me")
+        faulty.request("GET", "/users/me")
     assert "ConnectionResetError" in str(error.value)
     assert faulty.get("/users/me")
     after = faulty.sandbox.stats()
@@ -72,48 +72,48 @@ def test_connection_is_reset_before_any_byte(faulty, caplog):
 
 @pytest.mark.parametrize("path", ["/users/me", "/homes", "/webhooks"])
 def test_body_is_cut_in_the_middle(faulty, path, caplog):
-    whole = faulty.ask("GET", path)
+    whole = faulty.request("GET", path)
     faulty.fail("truncated")
-    reply = faulty.session.get(faulty.sandbox.base_url + path, stream=True, timeout=5)
-    assert reply.status_code == 200
-    assert reply.headers["Content-Length"] == whole.headers["Content-Length"]
-    assert reply.raw.read(1) == b"{"
+    response = faulty.session.get(faulty.sandbox.base_url + path, stream=True, timeout=5)
+    assert response.status_code == 200
+    assert response.headers["Content-Length"] == whole.headers["Content-Length"]
+    assert response.raw.read(1) == b"{"
     with pytest.raises(requests.exceptions.ChunkedEncodingError):
-        reply.content  # noqa: B018 - reads it
+        response.content  # noqa: B018 - reads it
     assert faulty.get(path) == whole.json()
     assert not caplog.records
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_write_that_fails_did_not_happen(faulty, kind):
+def test_write_that_fails_is_not_processed(faulty, kind):
     before = faulty.get(f"/homes/{HOME}")
     faulty.fail(kind)
     try:
-        status = faulty.ask("PUT", f"/homes/{HOME}", json={"alarm_status": "on"}).status_code
+        status = faulty.request("PUT", f"/homes/{HOME}", json={"alarm_status": "on"}).status_code
     except requests.RequestException:
         status = None
     assert status == (int(kind) if kind.isdigit() else None)
     assert faulty.get(f"/homes/{HOME}") == before
 
 
-def test_refusal_by_fault_takes_nothing_from_the_rate_limit(api):
-    asked = api(fault_rate=1)
-    asked.sandbox._state.faults.next = lambda: "429"
+def test_injected_429_does_not_count_towards_the_rate_limit(api):
+    client = api(fault_rate=1)
+    client.sandbox._state.faults.next = lambda: "429"
     for _ in range(5):
-        assert asked.ask("GET", "/users/me").status_code == 429
-    assert asked.sandbox.stats()["max_in_60s"] == 0
+        assert client.request("GET", "/users/me").status_code == 429
+    assert client.sandbox.stats()["max_in_60s"] == 0
 
 
-def test_tokens_are_never_faulty_and_bad_tokens_are_refused_as_ever(api):
-    asked = api(fault_rate=1)
-    again = Api(asked.sandbox, requests.Session())
+def test_faults_affect_neither_token_requests_nor_invalid_tokens(api):
+    client = api(fault_rate=1)
+    again = Api(client.sandbox, requests.Session())
     again.session.headers["Authorization"] = "Bearer x"
     assert again.error("GET", "/users/me", 401)
     again.session.close()
-    assert asked.sandbox.stats()["faults"] == {}
+    assert client.sandbox.stats()["faults"] == {}
 
 
-def test_faults_are_as_many_as_asked_for_of_every_kind_and_the_same_again():
+def test_faults_have_the_requested_rate_and_are_reproducible():
     def drawn(seed, rate=0.2):
         faults = Faults(seed, rate)
         return [faults.next() for _ in range(5_000)]
@@ -126,7 +126,7 @@ def test_faults_are_as_many_as_asked_for_of_every_kind_and_the_same_again():
     assert None not in drawn(1, 1)
 
 
-def test_faults_leave_the_chance_of_others_alone():
+def test_faults_do_not_affect_the_global_random_state():
     random.seed(1)
     expected = random.random()
     random.seed(1)

@@ -1,4 +1,4 @@
-"""Events reach webhooks: signed, again if refused, twice, late and out of order if asked to."""
+"""Deliveries to webhooks: signed, retried, and on request duplicated, late and out of order."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ HOME, DEVICE = "64aa0000000000000000b001", "64aa0000000000000000d001"
 
 
 class Receiver:
-    """Takes deliveries, or answers with another status as often as told."""
+    """Accepts deliveries after responding with the given other statuses first."""
 
     def __init__(self):
-        self.got, self.answers = [], []
+        self.received, self.statuses = [], []
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((body, dict(self.headers)))
-                self.send_response(outer.answers.pop(0) if outer.answers else 204)
+                outer.received.append((body, dict(self.headers)))
+                self.send_response(outer.statuses.pop(0) if outer.statuses else 204)
                 self.end_headers()
 
             def log_message(self, *_):
@@ -48,11 +48,11 @@ class Receiver:
         self._server.server_close()
 
     def wait_for(self, number, seconds=10):
-        give_up = time.monotonic() + seconds
-        while len(self.got) < number:
-            assert time.monotonic() < give_up, self.got
+        deadline = time.monotonic() + seconds
+        while len(self.received) < number:
+            assert time.monotonic() < deadline, self.received
             time.sleep(0.01)
-        return [json.loads(body) for body, _ in self.got]
+        return [json.loads(body) for body, _ in self.received]
 
 
 @pytest.fixture
@@ -79,14 +79,14 @@ def start():
         sandbox.__exit__(None, None, None)
 
 
-def ask(sandbox, method, path, **kwargs):
+def request(sandbox, method, path, **kwargs):
     token = sandbox._state.issue_token()
     headers = {"Authorization": f"Bearer {token}"}
     return requests.request(method, f"{sandbox.base_url}{path}", headers=headers, **kwargs)
 
 
 def register(sandbox, url, events=("*",), **body):
-    return ask(sandbox, "POST", "/webhooks", json={"url": url, "events": list(events), **body}).json()
+    return request(sandbox, "POST", "/webhooks", json={"url": url, "events": list(events), **body}).json()
 
 
 def test_delivery_is_signed_and_is_the_event_that_the_api_lists(start, receiver):
@@ -94,13 +94,13 @@ def test_delivery_is_signed_and_is_the_event_that_the_api_lists(start, receiver)
     hook = register(sandbox, receiver.url, token="come-back")
     event_id = sandbox.emit("battery_low", HOME, device_id=DEVICE)
     (content,) = receiver.wait_for(1)
-    body, headers = receiver.got[0]
+    body, headers = receiver.received[0]
     assert (
         headers["X-Minut-Signature"]
         == hmac.new(hook["hook_secret"].encode(), body, hashlib.sha256).hexdigest()
     )
     assert (content["hook_id"], content["token"]) == (hook["hook_id"], "come-back")
-    assert content["event"] == ask(sandbox, "GET", "/events").json()["events"][0]
+    assert content["event"] == request(sandbox, "GET", "/events").json()["events"][0]
     assert (content["event"]["id"], content["event"]["device_id"]) == (event_id, DEVICE)
 
 
@@ -116,10 +116,10 @@ def test_noise_is_an_event_of_the_home_too(start, receiver):
     assert sorted(types) == ["noise_detected", "noise_quieted"]
 
 
-def test_refused_delivery_comes_again(start, receiver):
+def test_rejected_delivery_is_retried(start, receiver):
     sandbox = start()
     register(sandbox, receiver.url)
-    receiver.answers = [500, 503]
+    receiver.statuses = [500, 503]
     sandbox.emit("battery_low", HOME)
     first, *others = receiver.wait_for(3)
     assert others == [first, first]
@@ -128,14 +128,14 @@ def test_refused_delivery_comes_again(start, receiver):
     assert sandbox.stats()["deliveries"] == {"500": 1, "503": 1, "204": 1}
 
 
-def test_delivery_that_nobody_takes_is_given_up(start, monkeypatch):
+def test_delivery_without_a_response_is_abandoned_after_the_last_attempt(start, monkeypatch):
     monkeypatch.setattr(deliveries, "MAX_ATTEMPTS", 3)
     sandbox = start()
     register(sandbox, "http://127.0.0.1:9/")
     sandbox.emit("battery_low", HOME)
-    give_up = time.monotonic() + 10
+    deadline = time.monotonic() + 10
     while sandbox.stats()["deliveries"].get("unanswered", 0) < 3:
-        assert time.monotonic() < give_up
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     time.sleep(0.3)
     assert [(d.attempts, d.arrived) for d in sandbox.deliveries()] == [(3, False)]
@@ -153,7 +153,7 @@ def test_twice_late_out_of_order_and_unsigned(start, receiver):
     assert [content["event"]["id"] for content in contents][:2] == [twice, twice]
     assert contents[3]["event"]["id"] == delayed
     assert contents[0]["event"]["created_at"][:16] == hour_ago.isoformat()[:16]
-    body, headers = receiver.got[2]
+    body, headers = receiver.received[2]
     assert (
         headers["X-Minut-Signature"]
         != hmac.new(hook["hook_secret"].encode(), body, hashlib.sha256).hexdigest()
@@ -165,36 +165,36 @@ def test_another_style(start, receiver):
     hook = register(sandbox, receiver.url)
     event_id = sandbox.emit("battery_low", HOME)
     (content,) = receiver.wait_for(1)
-    body, headers = receiver.got[0]
+    body, headers = receiver.received[0]
     assert content["id"] == event_id
     assert headers["X-Signed"] == hmac.new(hook["hook_secret"].encode(), body, hashlib.sha1).hexdigest()
 
 
-def test_what_happens_by_itself_is_delivered_once_and_what_was_before_is_not(start, receiver, monkeypatch):
+def test_simulated_events_are_delivered_once_and_earlier_ones_are_not(start, receiver, monkeypatch):
     monkeypatch.setattr(deliveries, "POLL_SECONDS", 0.05)
     sandbox = start()
     sandbox.add_event(HOME, datetime.now(UTC))
     register(sandbox, receiver.url)
-    sandbox.add_event("64aa0000000000000000b03c", datetime.now(UTC))  # beyond those that are looked at
+    sandbox.add_event("64aa0000000000000000b03c", datetime.now(UTC))  # in none of the homes with user events
     sandbox.emit("battery_low", HOME)
     assert len(receiver.wait_for(2)) == 2
     time.sleep(0.2)
-    assert len(receiver.got) == 2
+    assert len(receiver.received) == 2
 
 
 def test_deleted_webhook_gets_nothing_more(start, receiver):
     sandbox = start()
     hook = register(sandbox, receiver.url)
     sandbox.emit("battery_low", HOME, delay=0.1)
-    ask(sandbox, "DELETE", f"/webhooks/{hook['hook_id']}")
+    request(sandbox, "DELETE", f"/webhooks/{hook['hook_id']}")
     time.sleep(0.3)
-    assert receiver.got == []
+    assert receiver.received == []
 
 
 @pytest.mark.parametrize(
     ("event_type", "home_id", "field"), [("noise", HOME, "event_type"), ("tamper", "x", "home_id")]
 )
-def test_what_cannot_happen_is_named(start, event_type, home_id, field):
+def test_invalid_event_is_reported_with_its_field(start, event_type, home_id, field):
     with pytest.raises(ValueError, match=f"^{field}: "):
         start().emit(event_type, home_id)
 
@@ -205,7 +205,7 @@ def emit(sandbox, *arguments):
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_command_lets_an_event_happen(start, receiver):
+def test_command_emits_an_event(start, receiver):
     sandbox = start()
     alone = emit(sandbox, "noise_detected", "--home", HOME)
     assert (alone.returncode, "sent to 0 webhooks. Register one" in alone.stdout) == (0, True), alone
@@ -216,23 +216,23 @@ def test_command_lets_an_event_happen(start, receiver):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["noise", "--home", HOME], "event_type: must be one of alarm_"),
-        (["tamper", "--home", "x"], "home_id: must be the id of a home"),
+        (["tamper", "--home", "x"], "home_id: must be the ID of a home"),
         (["tamper", "--home", HOME, "--copies", "0"], "copies: must be a number from 1 to 100"),
         (["tamper", "--home", HOME, "--late", "-1"], "late: must be a number of seconds"),
     ],
 )
-def test_command_says_what_is_wrong(start, arguments, said):
+def test_command_reports_an_invalid_option(start, arguments, message):
     done = emit(start(), *arguments)
-    assert (done.returncode, said in done.stderr) == (2, True), done
+    assert (done.returncode, message in done.stderr) == (2, True), done
 
 
-def test_command_without_a_sandbox_says_what_to_do():
+def test_command_without_a_sandbox_reports_the_remedy():
     command = [sys.executable, "-m", "airflow_provider_minut.sandbox", "emit", "tamper", "--home", HOME]
     done = subprocess.run(
         [*command, "--url", "http://127.0.0.1:9"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1
-    assert "start it with minut-sandbox, or give its --url" in done.stderr
+    assert "start it with minut-sandbox, or set --url" in done.stderr

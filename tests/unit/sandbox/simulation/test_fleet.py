@@ -1,4 +1,4 @@
-"""A fleet of any size follows from numbers alone."""
+"""A fleet of any size is derived from the numbers of its homes and devices."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_first_ids_are_those_that_they_always_were():
 @pytest.mark.parametrize(
     "id_", ["", "64aa0000000000000000b000", "64aa0000000000000000b003", HOME.upper(), HOME + "0", DEVICE]
 )
-def test_other_ids_are_nobodys(id_):
+def test_other_ids_are_unknown(id_):
     assert Fleet(2, 3).home_number(id_) is None
 
 
@@ -41,7 +41,7 @@ def test_devices_are_spread_over_the_homes_there_are(homes, expected):
 
 
 @pytest.mark.parametrize(("devices", "silent"), [(1, 1), (40, 7), (1000, 1), (10, 0), (0, 0)])
-def test_as_many_devices_are_silent_as_were_asked_for_and_spread_evenly(devices, silent):
+def test_as_many_devices_are_silent_as_requested_and_spread_evenly(devices, silent):
     fleet = Fleet(3, devices, silent)
     numbers = [number for number in range(1, devices + 1) if fleet.is_silent(number)]
     gaps = {b - a for a, b in itertools.pairwise(numbers)}
@@ -57,27 +57,27 @@ def test_local_time_knows_summer():
 
 
 def test_check_ins_are_hourly_and_the_next_one_brings_what_a_missed_one_did_not():
-    beats = CheckIns(0, Fleet(2, 200), 0.2, NOW)
-    moments = random.Random(1)
+    check_ins = CheckIns(0, Fleet(2, 200), 0.2, NOW)
+    rng = random.Random(1)
     late = 0
     for device in range(1, 201):
-        now = NOW + moments.randrange(HOUR)
-        last, following = beats.last(device, now), beats.following(device, now)
+        now = NOW + rng.randrange(HOUR)
+        last, following = check_ins.last(device, now), check_ins.following(device, now)
         assert last <= now < following <= now + HOUR
         assert (following - last) % HOUR == 0
-        assert beats.last(device, following - 1) == last
+        assert check_ins.last(device, following - 1) == last
         late += following - last > HOUR
     assert 20 <= late <= 60  # a fifth of 200
 
 
 def test_devices_check_in_at_a_time_of_their_own():
-    beats = CheckIns(0, Fleet(2, 200), 0, NOW)
-    assert len({beats.last(device, NOW) % HOUR for device in range(1, 201)}) > 150
+    check_ins = CheckIns(0, Fleet(2, 200), 0, NOW)
+    assert len({check_ins.last(device, NOW) % HOUR for device in range(1, 201)}) > 150
 
 
 def test_silent_devices_stay_silent():
-    beats = CheckIns(0, Fleet(2, 10, 10), 0.05, NOW)
+    check_ins = CheckIns(0, Fleet(2, 10, 10), 0.05, NOW)
     for device in range(1, 11):
-        before = beats.last(device, NOW)
+        before = check_ins.last(device, NOW)
         assert before <= NOW - 72 * HOUR
-        assert beats.last(device, NOW + 100 * HOUR) == before
+        assert check_ins.last(device, NOW + 100 * HOUR) == before

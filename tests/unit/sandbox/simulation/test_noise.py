@@ -1,4 +1,4 @@
-"""Noise, and the events that follow from it, are a pure function of seed, home and time."""
+"""Noisy periods and their events are a pure function of seed, home and time."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from tests.unit.sandbox.support import DAY, HOUR
 TODAY = 1_800_000_000_000 // DAY * DAY
 
 
-def spells_of(noise, home, days):
-    slots = range(noise.slot_at(TODAY), noise.slot_at(TODAY + days * DAY))
-    return [(slot, period) for slot in slots if (period := noise.period_in(home, slot))]
+def periods_of(schedule, home, days):
+    slots = range(schedule.slot_at(TODAY), schedule.slot_at(TODAY + days * DAY))
+    return [(slot, period) for slot in slots if (period := schedule.period_in(home, slot))]
 
 
 @pytest.mark.parametrize("per_day", [0.5, 1, 3, 7, 50, 8640])
-def test_spells_stay_in_their_slots_and_are_long_enough_for_their_events(per_day):
-    noise = NoiseSchedule(0, per_day, 0.05)
-    found = spells_of(noise, 1, 2 if per_day > 1000 else 30)
+def test_noisy_periods_stay_in_their_slots_and_are_long_enough_for_their_events(per_day):
+    schedule = NoiseSchedule(0, per_day, 0.05)
+    found = periods_of(schedule, 1, 2 if per_day > 1000 else 30)
     for slot, period in found:
-        detected, quieted = noise.events(1, slot)
-        assert noise.slot_at(period.start) == noise.slot_at(period.end) == slot
+        detected, quieted = schedule.events(1, slot)
+        assert schedule.slot_at(period.start) == schedule.slot_at(period.end) == slot
         assert period.start < detected.time < quieted.time == period.end
-        assert detected.time - period.start == min(10 * MINUTE, DAY // noise.slots // 4)
+        assert detected.time - period.start == min(10 * MINUTE, DAY // schedule.slots // 4)
     assert all(a.end < b.start for (_, a), (_, b) in itertools.pairwise(found))
 
 
 @pytest.mark.parametrize(
     ("per_day", "days", "expected"), [(0, 100, 0), (0.5, 400, 200), (3, 10, 30), (2.6, 10, 30)]
 )
-def test_as_many_spells_as_were_asked_for(per_day, days, expected):
-    assert len(spells_of(NoiseSchedule(0, per_day, 0), 1, days)) == pytest.approx(expected, rel=0.15)
+def test_there_are_as_many_noisy_periods_as_requested(per_day, days, expected):
+    assert len(periods_of(NoiseSchedule(0, per_day, 0), 1, days)) == pytest.approx(expected, rel=0.15)
 
 
-def test_spells_of_a_quiet_fleet_last_20_to_90_minutes_and_mostly_at_night():
-    found = [period for home in range(1, 8) for _, period in spells_of(NoiseSchedule(0, 1, 0), home, 30)]
+def test_noisy_periods_of_a_quiet_fleet_last_20_to_90_minutes_and_mostly_at_night():
+    found = [period for home in range(1, 8) for _, period in periods_of(NoiseSchedule(0, 1, 0), home, 30)]
     hours = [local_time(1 + n // 30, period.start) % DAY // HOUR for n, period in enumerate(found)]
     assert {20 <= (period.end - period.start) / MINUTE <= 90 for period in found} == {True}
     assert sum(hour >= 19 or hour < 2 for hour in hours) > 0.6 * len(found)
@@ -48,22 +48,22 @@ def test_spells_of_a_quiet_fleet_last_20_to_90_minutes_and_mostly_at_night():
 
 def test_everything_is_the_same_again_and_other_seeds_are_different():
     def seen(seed):
-        noise = NoiseSchedule(seed, 3, 0.05)
-        readings = Readings(seed, Fleet(2, 3), noise)
-        span = HistoryQuery(TODAY, TODAY + DAY, HOUR)
-        values = [readings.history(sensor, 1, span, TODAY + DAY) for sensor in UNITS]
-        return spells_of(noise, 1, 5), values
+        schedule = NoiseSchedule(seed, 3, 0.05)
+        readings = Readings(seed, Fleet(2, 3), schedule)
+        query = HistoryQuery(TODAY, TODAY + DAY, HOUR)
+        values = [readings.history(sensor, 1, query, TODAY + DAY) for sensor in UNITS]
+        return periods_of(schedule, 1, 5), values
 
     assert seen(7) == seen(7) != seen(8)
 
 
 @pytest.mark.parametrize("per_day", [1, 3, 50])
 def test_events_follow_from_the_sound(per_day):
-    fleet, noise = Fleet(3, 6), NoiseSchedule(0, per_day, 0.05)
-    readings = Readings(0, fleet, noise)
+    fleet, schedule = Fleet(3, 6), NoiseSchedule(0, per_day, 0.05)
+    readings = Readings(0, fleet, schedule)
     for device in (1, 3, 6):
         home = fleet.home_of(device)
-        noisy = [period for _, period in spells_of(noise, home, 2)]
+        noisy = [period for _, period in periods_of(schedule, home, 2)]
         for minute in range(TODAY, TODAY + 2 * DAY, MINUTE):
             level = readings.sound(device, minute)
             if any(period.start <= minute < period.end for period in noisy):

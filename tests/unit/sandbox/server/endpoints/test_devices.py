@@ -1,4 +1,4 @@
-"""Devices, their settings and what they measured over HTTP."""
+"""Devices, their settings and their sensor history over HTTP."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def test_first_devices_are_those_that_they_always_were(quiet):
 
 
 @pytest.mark.parametrize("count", [0, 2, 1000])
-def test_fleets_to_1000_come_in_one_answer(api, count):
-    answer = api(devices=count).get("/devices", limit=1, offset=1)
-    assert (len(answer["devices"]), "paging" in answer) == (count, False)
+def test_fleets_up_to_1000_devices_are_not_paginated(api, count):
+    content = api(devices=count).get("/devices", limit=1, offset=1)
+    assert (len(content["devices"]), "paging" in content) == (count, False)
 
 
-def test_larger_fleets_page(api):
-    asked = api(devices=1_500, homes=10)
-    first, second = asked.get("/devices"), asked.get("/devices", offset=1_000)
+def test_larger_fleets_are_paginated(api):
+    client = api(devices=1_500, homes=10)
+    first, second = client.get("/devices"), client.get("/devices", offset=1_000)
     assert second["paging"] == {"total_count": 1_500, "limit": 1_000, "offset": 1_000}
     ids = [device["device_id"] for device in first["devices"] + second["devices"]]
     assert len(set(ids)) == 1_500
-    assert asked.get(f"/devices/{ids[-1]}") == second["devices"][-1]
-    assert asked.error("GET", "/devices?limit=1001").startswith("limit: ")
+    assert client.get(f"/devices/{ids[-1]}") == second["devices"][-1]
+    assert client.error("GET", "/devices?limit=1001").startswith("limit: ")
 
 
-def test_device_tells_what_it_knew_when_it_checked_in(api, clock):
-    asked = api()
-    device = asked.get(PATH)
+def test_device_has_the_data_of_its_last_check_in(api, clock):
+    client = api()
+    device = client.get(PATH)
     heard = to_ms(device["last_heard_from_at"])
     assert heard <= clock.ms < to_ms(device["next_heartbeat_at"]) <= clock.ms + HOUR
     latest = device["latest_sensor_values"]
@@ -51,9 +51,9 @@ def test_device_tells_what_it_knew_when_it_checked_in(api, clock):
     assert heard - 10_000 < min(times) <= max(times) <= heard
     assert device["home"] == HOME
     clock.now = to_ms(device["next_heartbeat_at"]) / 1000 - 0.001
-    assert asked.get(PATH) == device
+    assert client.get(PATH) == device
     clock.now += 0.001
-    assert asked.get(PATH)["latest_sensor_values"] != latest
+    assert client.get(PATH)["latest_sensor_values"] != latest
 
 
 def test_silent_devices_were_heard_of_three_days_ago(api, clock):
@@ -65,21 +65,21 @@ def test_silent_devices_were_heard_of_three_days_ago(api, clock):
 
 
 def test_settings_are_replaced_and_shown_everywhere(api):
-    asked = api()
-    before = asked.get(PATH)
+    client = api()
+    before = client.get(PATH)
     assert before["reactions"] == [REACTION]
     assert before["quiet_hours"] == {"enabled": False, "start": "22:00", "end": "07:00"}
     reaction = {"type": "sound_level_high_quiet_hours", "value": 65.5, "duration_seconds": 300}
     quiet = {"enabled": True, "start": "23:30", "end": "06:00"}
-    after = asked.ask("PUT", PATH, json={"reactions": [reaction], "quiet_hours": quiet}).json()
+    after = client.request("PUT", PATH, json={"reactions": [reaction], "quiet_hours": quiet}).json()
     assert after["reactions"] == [reaction | {"notifications": []}]
     assert after["configuration"] == {"reactions": after["reactions"], "quiet_hours": quiet}
     assert (
-        asked.get(PATH)
+        client.get(PATH)
         == after
         == before | {k: after[k] for k in ("reactions", "quiet_hours", "configuration")}
     )
-    assert asked.ask("PUT", PATH, json={"description": "Hall"}).json() == after | {"description": "Hall"}
+    assert client.request("PUT", PATH, json={"description": "Hall"}).json() == after | {"description": "Hall"}
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_bad_setting_is_named_and_changes_nothing(quiet, body, field):
     assert quiet.get(PATH) == before
 
 
-def test_number_that_is_none_in_json_is_refused(quiet):
+def test_number_that_is_not_json_is_rejected(quiet):
     body = b'{"reactions": [{"type": "sound_level_high", "value": NaN}]}'
     assert quiet.error("PUT", PATH, data=body).startswith("value: ")
 
@@ -128,12 +128,12 @@ def test_unknown_device_or_sensor_is_not_found(quiet, id_):
 
 @pytest.mark.parametrize("sensor", SENSORS)
 def test_history_is_that_of_the_last_day_up_to_the_last_check_in(quiet, clock, sensor):
-    answer = quiet.get(f"{PATH}/{sensor}")
-    times = [to_ms(value["datetime"]) for value in answer["values"]]
+    content = quiet.get(f"{PATH}/{sensor}")
+    times = [to_ms(value["datetime"]) for value in content["values"]]
     heard = to_ms(quiet.get(PATH)["last_heard_from_at"])
-    assert answer.keys() == {"unit", "time_resolution", "values"}
-    assert answer["values"][0].keys() == {"datetime", "value"}
-    assert answer["time_resolution"] == 420
+    assert content.keys() == {"unit", "time_resolution", "values"}
+    assert content["values"][0].keys() == {"datetime", "value"}
+    assert content["time_resolution"] == 420
     first = -(-(clock.ms - DAY) // 420_000) * 420_000
     assert times == list(range(first, heard + 1, 420_000))
 
@@ -154,7 +154,7 @@ def test_windows_put_together_are_the_whole(quiet, clock):
     assert [value for part in parts for value in part] == quiet.get(f"{PATH}/sound_level")["values"]
 
 
-def test_nulls_least_and_greatest_are_there_if_asked_for(quiet, clock):
+def test_nulls_min_and_max_are_included_on_request(quiet, clock):
     window = {"start_at": iso(clock.ms - DAY), "end_at": iso(clock.ms + DAY), "include_min_max": True}
     known = quiet.get(f"{PATH}/sound_level", **window)["values"]
     filled = quiet.get(f"{PATH}/sound_level", null_fill=True, **window)["values"]
@@ -175,10 +175,10 @@ def test_coarse_motion_is_the_sum_of_fine_motion(quiet, clock):
 
 
 def test_nothing_is_measured_before_the_history_or_after_the_last_check_in(api, clock):
-    asked = api(silent_share=1)
-    assert asked.get(f"{PATH}/humidity")["values"] == []
+    client = api(silent_share=1)
+    assert client.get(f"{PATH}/humidity")["values"] == []
     early = {"start_at": "2019-12-31T00:00:00Z", "end_at": "2020-01-02T00:00:00Z"}
-    values = asked.get(f"{PATH}/humidity", **early)["values"]
+    values = client.get(f"{PATH}/humidity", **early)["values"]
     assert values[0]["datetime"] >= "2019-12-31T23:5"
 
 
@@ -206,21 +206,21 @@ def test_31_days_are_allowed(quiet):
     assert len(values) == 31
 
 
-def test_sparse_answers_have_only_what_is_always_there(api):
-    asked = api(sparse=True, silent_share=1, devices=1001, noisy_periods_per_day=3)
-    homes = asked.get("/homes")
+def test_sparse_responses_have_only_the_required_fields(api):
+    client = api(sparse=True, silent_share=1, devices=1001, noisy_periods_per_day=3)
+    homes = client.get("/homes")
     assert homes == {
         "homes": [
             {"home_id": HOME, "name": "Harbour Loft"},
             {"home_id": HOME[:-1] + "2", "name": "Garden Studio"},
         ]
     }
-    assert asked.get("/devices").keys() == {"devices"}
-    assert asked.get(PATH) == {"device_id": DEVICE, "home": HOME}
-    assert asked.get(f"{PATH}/battery") == {"unit": "V", "time_resolution": 420}
-    events = asked.get(f"/homes/{HOME}/events")
+    assert client.get("/devices").keys() == {"devices"}
+    assert client.get(PATH) == {"device_id": DEVICE, "home": HOME}
+    assert client.get(f"{PATH}/battery") == {"unit": "V", "time_resolution": 420}
+    events = client.get(f"/homes/{HOME}/events")
     assert events.keys() == {"home_events"}
     assert events["home_events"][0].keys() == {"event_id", "event_type", "event_time", "home_id"}
-    changed = asked.ask("PUT", f"/homes/{HOME}", json={"alarm_status": "on", "name": "Loft"})
+    changed = client.request("PUT", f"/homes/{HOME}", json={"alarm_status": "on", "name": "Loft"})
     assert changed.json() == {"home_id": HOME, "name": "Loft"}
-    assert asked.ask("PATCH", f"/homes/{HOME}/alarm", json={"alarm_status": "on"}).json() == {}
+    assert client.request("PATCH", f"/homes/{HOME}/alarm", json={"alarm_status": "on"}).json() == {}
