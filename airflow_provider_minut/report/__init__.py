@@ -1,4 +1,4 @@
-"""One home's noise and climate on one page, for a property manager to look at."""
+"""A report about the noise and climate in a home, for a property manager."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from datetime import datetime
 from importlib import resources
 from typing import Any
 
-from airflow_provider_minut.report import text as words
-from airflow_provider_minut.report.analysis import gather
+from airflow_provider_minut.report import text
+from airflow_provider_minut.report.analysis import analyze
 
 
 def noise_report(
@@ -20,36 +20,41 @@ def noise_report(
     start_at: datetime,
     end_at: datetime,
 ) -> str:
-    """Return a report about a home as one HTML page that loads nothing from elsewhere.
+    """Return a report about a home as one self-contained HTML page, which loads no external resources.
 
-    Everything but the IDs may be missing; the page then says what it lacks. Times are in the home's time
-    zone. The same input gives the same bytes. Threads may call it. It needs the extra ``report``.
+    All fields except the IDs are optional; the page states what is missing. Times are in the home's time
+    zone. The same input gives the same bytes. The function is thread-safe. It requires the extra ``report``.
 
-    :param home: ``home_id``, ``name``, ``timezone`` (an IANA name; without one, times are in UTC).
-    :param devices: each with ``device_id``, ``description``, ``home``, ``reactions``, ``quiet_hours`` as the
-        API has them. Those of another home are left out, with their readings.
+    :param home: ``home_id``, ``name``, ``timezone`` (an IANA name; without it, times are in UTC).
+    :param devices: each with ``device_id``, ``description``, ``home``, ``reactions``, ``quiet_hours`` as
+        returned by the API. Devices of other homes are ignored, and so are their readings.
     :param readings: each with ``device_id``, ``sensor`` (``sound_level`` in dB, ``temperature`` in °C,
-        ``humidity`` in %; others are ignored), ``time`` (aware) and ``value``.
-    :param events: each with ``event_id``, ``event_type``, ``event_time`` (aware) and ``home_id``;
-        ``noise_detected`` and ``noise_quieted`` are looked at. To tell noise that began before the period,
-        give the events from some hours before it too.
-    :param start_at: where the period begins, aware.
-    :param end_at: where it ends, aware, itself not part of it.
-    :raises MinutConfigurationError: for a time without a zone, or a period that ends before it begins.
-    :raises ImportError: without matplotlib.
+        ``humidity`` in %; others are ignored), ``time`` (timezone-aware) and ``value``.
+    :param events: each with ``event_id``, ``event_type``, ``event_time`` (timezone-aware) and ``home_id``;
+        only ``noise_detected`` and ``noise_quieted`` are used. To include noise that began before the
+        period, also pass the events of the preceding hours.
+    :param start_at: start of the period, timezone-aware.
+    :param end_at: end of the period (exclusive), timezone-aware.
+    :raises MinutConfigurationError: if a time has no time zone, or ``end_at`` is not after ``start_at``.
+    :raises ImportError: if matplotlib is not installed.
     """
-    facts = gather(home, devices, readings, events, start_at=start_at, end_at=end_at)
-    # Drawing is expensive to import, and an extra: nobody pays for it who makes no report.
+    data = analyze(home, devices, readings, events, start_at=start_at, end_at=end_at)
+    # matplotlib is slow to import and an extra: import it only if a report is rendered.
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
-    from airflow_provider_minut.report import charts as plots
+    from airflow_provider_minut.report import charts
 
-    page = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    template = page.from_string(resources.files(__name__).joinpath("page.html").read_text(encoding="utf-8"))
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    source = resources.files(__name__).joinpath("page.html").read_text(encoding="utf-8")
 
     def draw(name: str) -> Markup:
-        # The drawings hold no text from outside, so there is nothing in them to escape.
-        return Markup(getattr(plots, name)(facts))  # noqa: S704 - see above
+        # The charts contain no text from the input, so there is nothing to escape.
+        return Markup(getattr(charts, name)(data))  # noqa: S704 - see above
 
-    return template.render(facts=facts, draw=draw, words=words, legends=plots.legends(facts)) + "\n"
+    html = environment.from_string(source).render(
+        data=data, draw=draw, text=text, legends=charts.legends(data)
+    )
+    return html + "\n"

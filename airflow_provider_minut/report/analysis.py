@@ -1,4 +1,4 @@
-"""From what the API answers to what a report tells."""
+"""Converts data as returned by the API into the data of a report."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from airflow_provider_minut.report.model import (
 )
 
 SENSORS = ("sound_level", "temperature", "humidity")
-# So many times the usual interval without a reading is a gap: one lost reading is none.
+# A pause of more than this multiple of the usual interval is a gap; a single lost reading is not.
 GAP_FACTOR = 2.5
-MIN_GAP = 900.0
+MIN_GAP = 900.0  # seconds
 
 
-def gather(
+def analyze(
     home: Mapping[str, Any],
     devices: Iterable[Mapping[str, Any]],
     readings: Iterable[Mapping[str, Any]],
@@ -38,20 +38,20 @@ def gather(
     start_at: datetime,
     end_at: datetime,
 ) -> ReportData:
-    """Return what there is to tell. The arguments are those of ``noise_report``.
+    """Return the data of a report. The arguments are those of ``noise_report``.
 
-    :raises MinutConfigurationError: for a time without a zone, or a period that ends before it begins.
+    :raises MinutConfigurationError: if a time has no time zone, or ``end_at`` is not after ``start_at``.
     """
-    start, end = _moment(start_at, "start_at"), _moment(end_at, "end_at")
+    start, end = _timestamp(start_at, "start_at"), _timestamp(end_at, "end_at")
     if end <= start:
         raise MinutConfigurationError("end_at", "must be after start_at")
-    every = {str(device["device_id"]): device for device in devices}
-    own = {key: device for key, device in every.items() if _is_of(home, device.get("home"))}
+    all_devices = {str(device["device_id"]): device for device in devices}
+    own = {key: device for key, device in all_devices.items() if _belongs_to(home, device.get("home"))}
     series = _series(readings, start, end)
-    strangers = {key for key, _ in series} - every.keys()
-    own |= {key: {"device_id": key} for key in sorted(strangers)}
+    unlisted = {key for key, _ in series} - all_devices.keys()
+    own |= {key: {"device_id": key} for key in sorted(unlisted)}
     intervals = {s: usual_interval([_valid(series.get((key, s), {})) for key in own]) for s in SENSORS}
-    found = [
+    analyzed = [
         _device(device, {s: series.get((key, s), {}) for s in SENSORS}, intervals, (start, end))
         for key, device in own.items()
     ]
@@ -63,20 +63,20 @@ def gather(
         zone_problem=problem,
         start=start,
         end=end,
-        devices=found,
-        noises=_noises(
-            (event for event in events if _is_of(home, event.get("home_id"))),
-            sorted(point for device in found for point in device.points("sound_level")),
+        devices=analyzed,
+        noise_periods=_noise_periods(
+            (event for event in events if _belongs_to(home, event.get("home_id"))),
+            sorted(point for device in analyzed for point in device.points("sound_level")),
             (start, end),
         ),
     )
 
 
-def _is_of(home: Mapping[str, Any], home_id: object) -> bool:
+def _belongs_to(home: Mapping[str, Any], home_id: object) -> bool:
     return home_id is None or home_id == home["home_id"]
 
 
-def _moment(value: datetime, field: str) -> float:
+def _timestamp(value: datetime, field: str) -> float:
     if value.tzinfo is None:
         raise MinutConfigurationError(field, "must have a time zone")
     return value.timestamp()
@@ -84,7 +84,7 @@ def _moment(value: datetime, field: str) -> float:
 
 def _zone(name: object) -> tuple[tzinfo, str, str]:
     if not name:
-        return UTC, "UTC", "The home has no time zone set, so times are in UTC."
+        return UTC, "UTC", "The home has no time zone, so times are in UTC."
     try:
         return ZoneInfo(str(name)), str(name), ""
     except (KeyError, ValueError, OSError):  # OSError: a name like "Europe" is a directory
@@ -100,11 +100,11 @@ def _number(value: object) -> float | None:
 def _series(
     readings: Iterable[Mapping[str, Any]], start: float, end: float
 ) -> dict[tuple[str, str], dict[float, float | None]]:
-    """Sort readings by device and sensor. The last of those for one moment counts."""
+    """Group readings by device and sensor. Of several readings with the same time, the last is used."""
     series: dict[tuple[str, str], dict[float, float | None]] = defaultdict(dict)
     for reading in readings:
-        sensor, taken = reading.get("sensor"), reading.get("time")
-        if sensor in SENSORS and taken is not None and start <= (at := _moment(taken, "time")) < end:
+        sensor, read_at = reading.get("sensor"), reading.get("time")
+        if sensor in SENSORS and read_at is not None and start <= (at := _timestamp(read_at, "time")) < end:
             series[str(reading["device_id"]), sensor][at] = _number(reading.get("value"))
     return series
 
@@ -119,30 +119,30 @@ def _device(
     intervals: Mapping[str, float],
     period: Period,
 ) -> DeviceData:
-    longest = {sensor: max(GAP_FACTOR * intervals[sensor], MIN_GAP) for sensor in SENSORS}
+    max_pause = {sensor: max(GAP_FACTOR * intervals[sensor], MIN_GAP) for sensor in SENSORS}
     hours = _hours(device.get("quiet_hours") or {})
-    heard = [period[0], *(t for t, _ in _valid(series["sound_level"])), period[1]]
+    times = [period[0], *(t for t, _ in _valid(series["sound_level"])), period[1]]
     return DeviceData(
         name=str(device.get("description") or device["device_id"]),
         limit=_limit(device, hours),
         quiet_hours=hours,
-        lines={sensor: _lines(series[sensor], longest[sensor]) for sensor in SENSORS},
-        gaps=[(a, b) for a, b in pairwise(heard) if b - a > longest["sound_level"]],
+        lines={sensor: _lines(series[sensor], max_pause[sensor]) for sensor in SENSORS},
+        gaps=[(a, b) for a, b in pairwise(times) if b - a > max_pause["sound_level"]],
     )
 
 
-def _lines(values: Mapping[float, float | None], longest: float) -> list[Points]:
-    """Cut readings where a line would show what nobody measured: at a gap, and at a reading without value."""
+def _lines(values: Mapping[float, float | None], max_pause: float) -> list[Points]:
+    """Split readings at gaps and at readings without a value, where a line would show unmeasured values."""
     lines: list[Points] = []
-    last = -math.inf
-    for moment, value in sorted(values.items(), key=lambda item: item[0]):
+    previous = -math.inf
+    for timestamp, value in sorted(values.items(), key=lambda item: item[0]):
         if value is None:
-            last = -math.inf
+            previous = -math.inf
             continue
-        if moment - last > longest:
+        if timestamp - previous > max_pause:
             lines.append([])
-        lines[-1].append((moment, value))
-        last = moment
+        lines[-1].append((timestamp, value))
+        previous = timestamp
     return lines
 
 
@@ -164,22 +164,22 @@ def _hours(quiet_hours: Mapping[str, Any]) -> Hours | None:
     return (first.replace(tzinfo=None), last.replace(tzinfo=None)) if quiet_hours.get("enabled") else None
 
 
-def _noises(events: Iterable[Mapping[str, Any]], levels: Points, period: Period) -> list[NoisePeriod]:
-    """Pair events. Detected again without quiet in between is the same noise."""
+def _noise_periods(events: Iterable[Mapping[str, Any]], levels: Points, period: Period) -> list[NoisePeriod]:
+    """Pair events. Noise that is detected again before it was quieted is the same noise."""
     start, end = period
-    told = sorted(
-        (_moment(event["event_time"], "event_time"), str(event.get("event_type")))
+    ordered = sorted(
+        (_timestamp(event["event_time"], "event_time"), str(event.get("event_type")))
         for event in events
         if event.get("event_time") is not None
     )
     spans: list[Period] = []
-    # Quiet that nothing went before ends noise from before the events that were asked for.
+    # If the first event is "quieted", the noise began before the events that were passed.
     since: float | None = -math.inf
-    for moment, kind in told:
-        if kind == "noise_detected" and since in {None, -math.inf}:
-            since = moment
-        elif kind == "noise_quieted" and since is not None:
-            spans.append((since, moment))
+    for timestamp, event_type in ordered:
+        if event_type == "noise_detected" and since in {None, -math.inf}:
+            since = timestamp
+        elif event_type == "noise_quieted" and since is not None:
+            spans.append((since, timestamp))
             since = None
     if since not in {None, -math.inf}:
         spans.append((since, math.inf))

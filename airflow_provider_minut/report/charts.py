@@ -1,6 +1,7 @@
-"""The drawings of a report, as SVG to put into HTML.
+"""The charts of a report, as SVG elements for embedding in HTML.
 
-No text from outside is drawn: names may hold what fonts lack and what matplotlib takes for formulas.
+Charts contain no text from the input: names may contain characters that the font lacks, and "$", which
+matplotlib parses as a formula.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from collections.abc import Callable
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_minut.report import text as words
+from airflow_provider_minut.report import text
 from airflow_provider_minut.report.figures import (
     FAINT,
+    annotate,
     new_figure,
-    note,
     time_axis,
-    time_room,
+    time_axis_height,
     to_svg,
     value_range,
     y_label,
@@ -26,64 +27,64 @@ from airflow_provider_minut.report.model import NoiseLimit, Period, Points, Repo
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Told apart with any colour vision, and at least 3:1 on white.
+# Distinguishable with any colour vision, and a contrast of at least 3:1 on white.
 _COLORS = ("#2F6DA8", "#C0771A", "#23857A", "#8A559B", "#6B7280", "#7A4A2B")
 _CSS_STYLES = {"-": "solid", "--": "dashed", ":": "dotted"}
 _NOISE, _NOISE_AREA, _QUIET, _LIMIT = "#C2413A", "#F3C9C5", "#E9ECF5", "#A3302B"
 _HEAT = ("#EAF1F5", "#F7DFB5", "#E5954D", "#B5432F", "#6A1B2A")
-# More points than this in a line cannot be seen.
+# More points than this in a line cannot be distinguished.
 _BUCKETS = 500
 
 
-def sound(facts: ReportData) -> str:
-    """Draw sound levels, limits, quiet hours and noise over time."""
-    figure, (axes,) = new_figure(3.6, rows=1, top=0.3, bottom=time_room(facts))
-    levels = [*facts.values("sound_level"), *(v for lim in facts.limits for v in (lim.day, lim.quiet) if v)]
+def sound(data: ReportData) -> str:
+    """Return a chart of sound levels, limits, quiet hours and noise over time."""
+    figure, (axes,) = new_figure(3.6, rows=1, top=0.3, bottom=time_axis_height(data))
+    levels = [*data.values("sound_level"), *(v for lim in data.limits for v in (lim.day, lim.quiet) if v)]
     bottom, top = value_range(levels, 10.0, least=(30.0, 80.0))
     axes.set_ylim(bottom, top)
     y_label(axes, "Sound level, dB")
-    for span in facts.quiet_spans:
+    for span in data.quiet_spans:
         axes.axvspan(*span, color=_QUIET, lw=0, zorder=0)
-    _noises(facts, axes)
-    for number, device in enumerate(facts.devices):
-        _draw(axes, facts, device.lines["sound_level"], number, _peak)
-    for limit in facts.limits:
-        _draw_limit(axes, facts, limit, _limit_color(facts, limit))
-    time_axis(axes, facts)
+    _draw_noise_periods(axes, data)
+    for index, device in enumerate(data.devices):
+        _draw_lines(axes, data, device.lines["sound_level"], index, _peak)
+    for limit in data.limits:
+        _draw_limit(axes, data, limit, _limit_color(data, limit))
+    time_axis(axes, data)
     return to_svg(figure, "sound", "Sound level over time")
 
 
-def climate(facts: ReportData) -> str:
-    """Draw temperature and humidity over time."""
-    figure, rows = new_figure(3.9, rows=2, top=0.1, bottom=time_room(facts))
+def climate(data: ReportData) -> str:
+    """Return charts of temperature and humidity over time."""
+    figure, rows = new_figure(3.9, rows=2, top=0.1, bottom=time_axis_height(data))
     for axes, sensor, label, step, usual in (
         (rows[0], "temperature", "Temperature, °C", 2.0, (18.0, 24.0)),
         (rows[1], "humidity", "Humidity, %", 10.0, (30.0, 60.0)),
     ):
-        axes.set_ylim(*value_range(facts.values(sensor) or list(usual), step))
+        axes.set_ylim(*value_range(data.values(sensor) or list(usual), step))
         y_label(axes, label)
-        for number, device in enumerate(facts.devices):
-            _draw(axes, facts, device.lines[sensor], number, _average)
-        time_axis(axes, facts)
+        for index, device in enumerate(data.devices):
+            _draw_lines(axes, data, device.lines[sensor], index, _average)
+        time_axis(axes, data)
     rows[0].tick_params(axis="x", which="both", labelbottom=False)
     return to_svg(figure, "climate", "Temperature and humidity over time")
 
 
-def heat_map(facts: ReportData) -> str:
-    """Draw the loudest level by day and hour. In very long periods a row is a week."""
+def heat_map(data: ReportData) -> str:
+    """Return a heat map of the loudest level by day and hour. In very long periods a row is a week."""
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    days = facts.days[:: facts.days_in_row]
+    days = data.days[:: data.days_in_row]
     cells = [[math.nan] * 24 for _ in days]
-    for device in facts.devices:
-        for moment, value in device.points("sound_level"):
-            local = facts.local(moment)
-            row = cells[(local.date() - facts.days[0]).days // facts.days_in_row]
+    for device in data.devices:
+        for timestamp, value in device.points("sound_level"):
+            local = data.local(timestamp)
+            row = cells[(local.date() - data.days[0]).days // data.days_in_row]
             row[local.hour] = value if math.isnan(row[local.hour]) else max(row[local.hour], value)
     height = len(days) * (0.28 if len(days) <= 14 else 0.17)
     figure, (axes,) = new_figure(height + 0.35, rows=1, top=0.1, bottom=0.25, left=0.85, right=0.75)
-    known = [value for row in cells for value in row if not math.isnan(value)]
-    bottom, top = value_range(known, 10.0, least=(50.0, 70.0))
+    values = [value for row in cells for value in row if not math.isnan(value)]
+    bottom, top = value_range(values, 10.0, least=(50.0, 70.0))
     colors: Any = {
         "cmap": LinearSegmentedColormap.from_list("loudness", _HEAT),
         "norm": Normalize(bottom, top),
@@ -91,14 +92,14 @@ def heat_map(facts: ReportData) -> str:
     edges = [n - 0.5 for n in range(len(days) + 1)]
     axes.pcolormesh(range(25), edges, cells, **colors, edgecolors="white", linewidth=0.8)
     axes.set_ylim(len(days) - 0.5, -0.5)
-    every = math.ceil(len(days) / 31)
-    axes.set_yticks(range(0, len(days), every), [words.day(day) for day in days[::every]])
+    step = math.ceil(len(days) / 31)
+    axes.set_yticks(range(0, len(days), step), [text.day(day) for day in days[::step]])
     axes.set_xticks(range(0, 25, 3), [f"{hour:02}:00" for hour in range(0, 25, 3)])
     axes.grid(visible=False)
     axes.spines["bottom"].set_visible(False)
-    place = axes.get_position()
-    bar_axes = figure.add_axes((place.x1 + 0.02, place.y0, 0.015, place.height))
-    # Not matplotlib's own colour bar: that is a bitmap, which the page's policy does not let in.
+    position = axes.get_position()
+    bar_axes = figure.add_axes((position.x1 + 0.02, position.y0, 0.015, position.height))
+    # Not matplotlib's own colour bar: it is a bitmap, which the page's content security policy blocks.
     shades = [bottom + (top - bottom) * n / 40 for n in range(41)]
     bar_axes.pcolormesh([0, 1], shades, [[shade] for shade in shades[:-1]], **colors, edgecolors="face")
     bar_axes.set_frame_on(False)
@@ -109,59 +110,59 @@ def heat_map(facts: ReportData) -> str:
     return to_svg(figure, "heat", "Loudest sound level by day and hour")
 
 
-def legends(facts: ReportData) -> dict[str, list[tuple[str, str]]]:
-    """Return what the lines and areas are, each as a CSS border and a text to be escaped.
+def legends(data: ReportData) -> dict[str, list[tuple[str, str]]]:
+    """Return the legend of each chart: a CSS border and an unescaped label for each line and area.
 
-    Legends are HTML, where every script has a font and a text breaks on a phone.
+    Legends are HTML, where the browser has fonts for every script and wraps labels on narrow screens.
     """
     lines = []
-    for number, device in enumerate(facts.devices):
-        color, style = _look(number)
+    for index, device in enumerate(data.devices):
+        color, style = _line_style(index)
         lines.append((f"3px {_CSS_STYLES[style]} {color}", device.name))
     rest = []
-    for limit, numbers in facts.limits.items():
-        names = ", ".join(facts.devices[number].name for number in numbers)
-        text = f"Limit {words.limit(limit)}" + (f" ({names})" if len(facts.limits) > 1 else "")
-        rest.append((f"2px dashed {_limit_color(facts, limit)}", text))
-    if facts.noises:
+    for limit, indexes in data.limits.items():
+        names = ", ".join(data.devices[index].name for index in indexes)
+        label = f"Limit {text.limit(limit)}" + (f" ({names})" if len(data.limits) > 1 else "")
+        rest.append((f"2px dashed {_limit_color(data, limit)}", label))
+    if data.noise_periods:
         rest.append((f"12px solid {_NOISE_AREA}", "Noise, numbered as in the table"))
-    if facts.quiet_spans:
+    if data.quiet_spans:
         rest.append((f"12px solid {_QUIET}", "Quiet hours"))
     return {"sound": lines + rest, "climate": lines}
 
 
-def _look(number: int) -> tuple[str, str]:
-    return _COLORS[number % len(_COLORS)], list(_CSS_STYLES)[number // len(_COLORS) % len(_CSS_STYLES)]
+def _line_style(index: int) -> tuple[str, str]:
+    return _COLORS[index % len(_COLORS)], list(_CSS_STYLES)[index // len(_COLORS) % len(_CSS_STYLES)]
 
 
-def _limit_color(facts: ReportData, limit: NoiseLimit) -> str:
-    return _LIMIT if len(facts.limits) == 1 else _look(facts.limits[limit][0])[0]
+def _limit_color(data: ReportData, limit: NoiseLimit) -> str:
+    return _LIMIT if len(data.limits) == 1 else _line_style(data.limits[limit][0])[0]
 
 
-def _draw(
-    axes: Axes, facts: ReportData, lines: list[Points], number: int, pick: Callable[[Points], Period]
+def _draw_lines(
+    axes: Axes, data: ReportData, lines: list[Points], index: int, reduce: Callable[[Points], Period]
 ) -> None:
-    """Draw a device's line, broken where readings are missing. What is alone there is a dot."""
-    color, style = _look(number)
+    """Draw a device's line, interrupted at gaps. A single reading between two gaps is a dot."""
+    color, style = _line_style(index)
     xs, ys = [], []
     dots: Points = []
     for line in lines:
-        thin = _thin(line, facts, pick)
-        if len(thin) == 1:
-            dots += thin
+        points = _downsample(line, data, reduce)
+        if len(points) == 1:
+            dots += points
         else:
-            xs += [x for x, _ in thin] + [math.nan]
-            ys += [y for _, y in thin] + [math.nan]
+            xs += [x for x, _ in points] + [math.nan]
+            ys += [y for _, y in points] + [math.nan]
     axes.plot(xs, ys, color=color, ls=style, lw=1.1, solid_joinstyle="round")
     axes.plot([x for x, _ in dots], [y for _, y in dots], color=color, ls="", marker="o", ms=2, mew=0)
 
 
-def _thin(line: Points, facts: ReportData, pick: Callable[[Points], Period]) -> Points:
-    width = (facts.end - facts.start) / _BUCKETS
+def _downsample(line: Points, data: ReportData, reduce: Callable[[Points], Period]) -> Points:
+    width = (data.end - data.start) / _BUCKETS
     buckets: dict[int, Points] = {}
     for point in line:
-        buckets.setdefault(int((point[0] - facts.start) // width), []).append(point)
-    return [pick(points) for points in buckets.values()]
+        buckets.setdefault(int((point[0] - data.start) // width), []).append(point)
+    return [reduce(points) for points in buckets.values()]
 
 
 def _peak(points: Points) -> Period:
@@ -172,30 +173,30 @@ def _average(points: Points) -> Period:
     return fmean(x for x, _ in points), fmean(y for _, y in points)
 
 
-def _noises(facts: ReportData, axes: Axes) -> None:
-    """Shade noise, with the number that it has in the table; neighbours share a label."""
-    length = facts.end - facts.start
+def _draw_noise_periods(axes: Axes, data: ReportData) -> None:
+    """Shade noise and label it with its number in the table; adjacent noise shares a label."""
+    duration = data.end - data.start
     above = axes.get_xaxis_transform()
     labels: list[list[tuple[int, float]]] = []
-    for number, noise in enumerate(facts.noises, 1):
-        # Ten minutes of a month would be thinner than a pixel.
-        middle, half = (noise.start + noise.end) / 2, max(noise.end - noise.start, 0.003 * length) / 2
+    for number, noise in enumerate(data.noise_periods, 1):
+        # Ten minutes in a month would be narrower than a pixel.
+        middle, half = (noise.start + noise.end) / 2, max(noise.end - noise.start, 0.003 * duration) / 2
         axes.axvspan(middle - half, middle + half, color=_NOISE_AREA, lw=0, zorder=1)
         axes.plot(middle, 1.0, marker="v", ms=5, mew=0, color=_NOISE, clip_on=False, transform=above)
-        if labels and middle - labels[-1][0][1] < 0.035 * length:
+        if labels and middle - labels[-1][0][1] < 0.035 * duration:
             labels[-1].append((number, middle))
         else:
             labels.append([(number, middle)])
     for label in labels:
         (first, left), (last, right) = label[0], label[-1]
-        text = str(first) if first == last else f"{first}{words.DASH}{last}"
-        note(axes, text, ((left + right) / 2, 1.0), above, offset=(0, 5), ha="center", color=_NOISE)
+        numbers = str(first) if first == last else f"{first}{text.DASH}{last}"
+        annotate(axes, numbers, ((left + right) / 2, 1.0), above, offset=(0, 5), ha="center", color=_NOISE)
 
 
-def _draw_limit(axes: Axes, facts: ReportData, limit: NoiseLimit, color: str) -> None:
-    """Draw each level when it holds: the one for quiet hours in them, the other one in between."""
-    quiet = facts.quiet_spans_of(limit.hours)
-    edges = [facts.start, *(edge for span in quiet for edge in span), facts.end]
+def _draw_limit(axes: Axes, data: ReportData, limit: NoiseLimit, color: str) -> None:
+    """Draw the level for quiet hours during them, and the other level between them."""
+    quiet = data.quiet_spans_of(limit.hours)
+    edges = [data.start, *(edge for span in quiet for edge in span), data.end]
     between = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if a < b]
     for level, spans in ((limit.day, between), (limit.quiet, quiet)):
         if level is None or not spans:
@@ -209,4 +210,4 @@ def _draw_limit(axes: Axes, facts: ReportData, limit: NoiseLimit, color: str) ->
             lw=1.2,
         )
         right = axes.get_yaxis_transform()
-        note(axes, words.level(level), (1, level), right, offset=(4, 0), va="center", color=color)
+        annotate(axes, text.level(level), (1, level), right, offset=(4, 0), va="center", color=color)

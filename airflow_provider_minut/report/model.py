@@ -1,7 +1,7 @@
-"""What a report tells.
+"""The data of a report.
 
-Moments are seconds since the epoch: differences are right on days with 23 or 25 hours, which those of
-aware datetimes in one zone are not.
+Timestamps are seconds since the epoch: their differences are correct on days with 23 or 25 hours, unlike
+those of aware datetimes in the same zone.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from itertools import pairwise
 from statistics import fmean, median
 
 DAY = 86400.0
-# Assumed where too few readings are there to tell what is usual.
-DEFAULT_INTERVAL = 3600.0
-# More rows than this in the heat map are no longer looked at one by one.
+# Used if there are too few readings to compute the usual interval.
+DEFAULT_INTERVAL = 3600.0  # seconds
+# With more rows than this, the rows of the heat map cannot be distinguished.
 MAX_DAY_ROWS = 62
 
 Points = list[tuple[float, float]]
@@ -27,11 +27,11 @@ Hours = tuple[time, time]
 
 @dataclass(frozen=True, kw_only=True)
 class NoiseLimit:
-    """From which level devices report noise, in dB; ``None`` if they do not.
+    """The level in dB from which a device reports noise; ``None`` if it does not report noise.
 
-    :param day: outside quiet hours, and in them if there is no ``quiet``.
-    :param quiet: in quiet hours.
-    :param hours: the quiet hours that ``quiet`` is for; ``None`` without it.
+    :param day: level outside quiet hours, and during them if ``quiet`` is ``None``.
+    :param quiet: level during quiet hours.
+    :param hours: quiet hours in which ``quiet`` applies; ``None`` if ``quiet`` is ``None``.
     """
 
     day: float | None
@@ -43,11 +43,11 @@ class NoiseLimit:
 class DeviceData:
     """A device and what it measured in the period.
 
-    :param name: for people.
-    :param limit: its limits.
+    :param name: display name.
+    :param limit: its noise limit.
     :param quiet_hours: in local time; they may span midnight.
-    :param lines: by sensor, the readings between gaps.
-    :param gaps: when it sent no sound level.
+    :param lines: for each sensor, the readings between gaps.
+    :param gaps: periods without sound levels.
     """
 
     name: str
@@ -57,19 +57,19 @@ class DeviceData:
     gaps: list[Period]
 
     def points(self, sensor: str) -> Points:
-        """Return all readings of a sensor, in order."""
+        """Return all readings of a sensor, in chronological order."""
         return [point for line in self.lines[sensor] for point in line]
 
 
 @dataclass(frozen=True, kw_only=True)
 class NoisePeriod:
-    """Noise from when it was detected until it was quieted.
+    """Noise, from ``noise_detected`` to ``noise_quieted``.
 
-    :param start: when; the period's start if it began before.
-    :param end: when; the period's end if it was still going on.
-    :param before: whether it began before the period.
-    :param ongoing: whether it went on at the period's end.
-    :param loudest: the highest level meanwhile, in dB; ``None`` without a reading.
+    :param start: start of the noise; that of the report's period if the noise began earlier.
+    :param end: end of the noise; that of the report's period if the noise was still ongoing.
+    :param before: whether the noise began before the report's period.
+    :param ongoing: whether the noise was ongoing at the end of the report's period.
+    :param loudest: highest level during the noise, in dB; ``None`` without readings.
     """
 
     start: float
@@ -81,16 +81,16 @@ class NoisePeriod:
 
 @dataclass(frozen=True, kw_only=True)
 class ReportData:
-    """Everything a report tells.
+    """All data of a report.
 
-    :param home: the home's name.
-    :param zone: the time zone of all that is shown.
-    :param zone_name: its name.
-    :param zone_problem: why it is not the home's; empty if it is.
-    :param start: where the period begins.
-    :param end: where it ends.
-    :param devices: the home's devices.
-    :param noises: in order.
+    :param home: name of the home.
+    :param zone: time zone of all times in the report.
+    :param zone_name: name of ``zone``.
+    :param zone_problem: why ``zone`` is not the home's time zone; empty if it is.
+    :param start: start of the period.
+    :param end: end of the period.
+    :param devices: devices of the home.
+    :param noise_periods: in chronological order.
     """
 
     home: str
@@ -100,45 +100,45 @@ class ReportData:
     start: float
     end: float
     devices: list[DeviceData]
-    noises: list[NoisePeriod]
+    noise_periods: list[NoisePeriod]
 
-    def local(self, moment: float) -> datetime:
-        """Return a moment in the home's time zone."""
-        return datetime.fromtimestamp(moment, self.zone)
+    def local(self, timestamp: float) -> datetime:
+        """Return a timestamp as local time."""
+        return datetime.fromtimestamp(timestamp, self.zone)
 
-    def moment(self, day: date, clock: time) -> float:
-        """Return when a clock in the home shows that."""
+    def timestamp(self, day: date, clock: time) -> float:
+        """Return a local date and time as timestamp."""
         return datetime.combine(day, clock, self.zone).timestamp()
 
     @cached_property
     def days(self) -> list[date]:
-        """The local dates that have a part in the period."""
+        """The local dates that the period covers at least in part."""
         first, last = self.local(self.start).date(), self.local(self.end - 1e-3).date()
         return [first + timedelta(n) for n in range((last - first).days + 1)]
 
     @cached_property
     def days_in_row(self) -> int:
-        """How many days are a row of the heat map."""
+        """The number of days in a row of the heat map."""
         return 1 if len(self.days) <= MAX_DAY_ROWS else 7
 
     @cached_property
     def is_long(self) -> bool:
-        """Whether the period has two days or more, by the clock on the wall."""
-        walls = [self.local(moment).replace(tzinfo=None) for moment in (self.start, self.end)]
-        return walls[1] - walls[0] >= timedelta(2)
+        """Whether the period has two days or more in local time, whatever their hours."""
+        start, end = (self.local(timestamp).replace(tzinfo=None) for timestamp in (self.start, self.end))
+        return end - start >= timedelta(2)
 
     @cached_property
     def limits(self) -> dict[NoiseLimit, list[int]]:
-        """The limits that there are, each with the numbers of the devices that have it."""
+        """The distinct limits, each with the indexes of the devices that have it."""
         limits: dict[NoiseLimit, list[int]] = defaultdict(list)
-        for number, device in enumerate(self.devices):
+        for index, device in enumerate(self.devices):
             if (device.limit.day, device.limit.quiet) != (None, None):
-                limits[device.limit].append(number)
+                limits[device.limit].append(index)
         return dict(limits)
 
     @cached_property
     def quiet_spans(self) -> list[Period]:
-        """When at least one device has quiet hours, without overlaps."""
+        """The periods in which at least one device has quiet hours, merged."""
         spans: list[Period] = []
         for start, end in sorted({s for d in self.devices for s in self.quiet_spans_of(d.quiet_hours)}):
             if spans and start <= spans[-1][1]:
@@ -148,47 +148,47 @@ class ReportData:
         return spans
 
     def quiet_spans_of(self, hours: Hours | None) -> list[Period]:
-        """Return the quiet hours within the period."""
+        """Return the occurrences of quiet hours within the period."""
         if hours is None:
             return []
         first, last = hours
         spans = [
-            (self.moment(day, first), self.moment(day + timedelta(last <= first), last))
+            (self.timestamp(day, first), self.timestamp(day + timedelta(last <= first), last))
             for day in (self.days[0] - timedelta(1), *self.days)
         ]
         clipped = [(max(a, self.start), min(b, self.end)) for a, b in spans]
         return [(a, b) for a, b in clipped if a < b]
 
     def values(self, sensor: str) -> list[float]:
-        """Return what all devices measured."""
+        """Return the values of a sensor from all devices."""
         return [value for device in self.devices for _, value in device.points(sensor)]
 
     @cached_property
-    def loud_seconds(self) -> float:
-        """How long there was noise in the period."""
-        return sum(noise.end - noise.start for noise in self.noises)
+    def noise_seconds(self) -> float:
+        """The total duration of noise in the period, in seconds."""
+        return sum(noise.end - noise.start for noise in self.noise_periods)
 
     @cached_property
     def longest_noise(self) -> float:
-        """The seconds of the noise that took longest, 0 without any."""
-        return max((noise.end - noise.start for noise in self.noises), default=0.0)
+        """The duration of the longest noise, in seconds; 0 without noise."""
+        return max((noise.end - noise.start for noise in self.noise_periods), default=0.0)
 
     @cached_property
     def loudest(self) -> tuple[float, float, str] | None:
-        """The highest sound level in dB, when (the first time), and the device."""
-        found = [(-v, t, d.name) for d in self.devices for t, v in d.points("sound_level")]
-        level, moment, name = min(found, default=(0.0, 0.0, ""))
-        return (-level, moment, name) if found else None
+        """The highest sound level in dB, the timestamp of its first occurrence, and the device's name."""
+        readings = [(-v, t, d.name) for d in self.devices for t, v in d.points("sound_level")]
+        level, timestamp, name = min(readings, default=(0.0, 0.0, ""))
+        return (-level, timestamp, name) if readings else None
 
     @cached_property
     def temperature(self) -> tuple[float, float, float] | None:
-        """Average, lowest and highest temperature in °C."""
+        """The average, lowest and highest temperature in °C."""
         values = self.values("temperature")
         return (fmean(values), min(values), max(values)) if values else None
 
     @cached_property
     def interval(self) -> float:
-        """The usual seconds between two sound levels of a device."""
+        """The usual seconds between two sound readings of a device."""
         return usual_interval([device.points("sound_level") for device in self.devices])
 
 

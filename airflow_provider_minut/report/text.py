@@ -1,4 +1,4 @@
-"""Times and lengths in words. Not with strftime: its names follow the process's locale."""
+"""Times, durations and values as text. ``strftime`` is not used for names: they depend on the locale."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DAYS = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 DASH = "\N{EN DASH}"
 _THIN_SPACE = "\N{NARROW NO-BREAK SPACE}"
-# More gaps than this say that a device has a problem, not when.
+# With more gaps than this, the device has a problem and the individual times no longer matter.
 _MAX_GAPS_LISTED = 5
 
 
@@ -21,83 +21,88 @@ def day(value: date) -> str:
     return f"{_DAYS[value.weekday()]} {value.day} {_MONTHS[value.month - 1]}"
 
 
-def moment(facts: ReportData, at: float) -> str:
-    """Return a moment in local time, with the zone if clocks show it twice that day."""
-    local = facts.local(at)
-    text = f"{day(local)}, {local:%H:%M}"
+def local_time(data: ReportData, timestamp: float) -> str:
+    """Return a timestamp in local time, with the zone if that local time occurs twice on the day."""
+    local = data.local(timestamp)
+    result = f"{day(local)}, {local:%H:%M}"
     twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
-    return f"{text} {local.tzname()}" if twice else text
+    return f"{result} {local.tzname()}" if twice else result
 
 
-def period(facts: ReportData) -> str:
-    """Return the period; whole days without a time."""
-    start, end = facts.local(facts.start), facts.local(facts.end)
+def period(data: ReportData) -> str:
+    """Return the period; without times if it consists of whole days."""
+    start, end = data.local(data.start), data.local(data.end)
     if start.time() == end.time() == time():
-        first, last = facts.days[0], facts.days[-1]
+        first, last = data.days[0], data.days[-1]
         return f"{day(last)} {last.year}" if first == last else f"{day(first)} {DASH} {day(last)} {last.year}"
     if start.date() == end.date():
         return f"{day(start)} {start.year}, {start:%H:%M} {DASH} {end:%H:%M}"
-    return f"{moment(facts, facts.start)} {DASH} {moment(facts, facts.end)}, {end.year}"
+    return f"{local_time(data, data.start)} {DASH} {local_time(data, data.end)}, {end.year}"
 
 
-def length(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Return a duration in days, hours and minutes."""
     minutes = round(seconds / 60)
     if seconds > 0 and minutes == 0:
         return f"under 1{_THIN_SPACE}min"
     days, hours, minutes = minutes // 1440, minutes // 60 % 24, minutes % 60
     parts = [(days, "d"), (hours, "h"), (0 if days else minutes, "min")]
-    told = [f"{n}{_THIN_SPACE}{unit}" for n, unit in parts if n]
-    return " ".join(told) or f"0{_THIN_SPACE}min"
+    return " ".join(f"{n}{_THIN_SPACE}{unit}" for n, unit in parts if n) or f"0{_THIN_SPACE}min"
 
 
 def level(value: float) -> str:
-    """Return a sound level."""
+    """Return a sound level in dB."""
     return f"{value:.0f}{_THIN_SPACE}dB"
 
 
-def degrees(value: float) -> str:
-    """Return a temperature; zero has no sign."""
+def temperature(value: float) -> str:
+    """Return a temperature in °C; zero has no sign."""
     return f"{round(value, 1) + 0.0:.1f}{_THIN_SPACE}°C".replace("-", "\N{MINUS SIGN}")
 
 
-def count(number: int, what: str) -> str:
-    """Return a number of things, ``what`` being one of them."""
-    return f"{number:,}{_THIN_SPACE}{what}{'' if number == 1 else 's'}"
+def count(number: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    :param noun: the noun in the singular; its plural ends in "s".
+    """
+    return f"{number:,}{_THIN_SPACE}{noun}{'' if number == 1 else 's'}"
 
 
 def limit(value: NoiseLimit) -> str:
-    """Return from which level noise is reported, and when."""
+    """Return the level from which noise is reported, with the quiet hours if they have a level."""
     if value.quiet is None or value.hours is None:
         return level(value.day or 0.0)
     quiet = f"{level(value.quiet)} in quiet hours, {value.hours[0]:%H:%M}{DASH}{value.hours[1]:%H:%M}"
     return quiet if value.day is None else f"{level(value.day)}, {quiet}"
 
 
-def basis(facts: ReportData) -> str:
-    """Return what data the report is made from."""
-    what = (("sound_level", "sound"), ("temperature", "temperature"), ("humidity", "humidity"))
-    counts = [count(len(facts.values(sensor)), f"{name} reading") for sensor, name in what]
-    text = f"Based on {', '.join(counts)} of {count(len(facts.devices), 'device')}"
-    if facts.loudest:
-        text += f", a sound reading about every {length(facts.interval)}"
-    return f"{text}, and {count(len(facts.noises), 'noise event')}."
+def basis(data: ReportData) -> str:
+    """Return how many readings and events the report is based on."""
+    sensors = (("sound_level", "sound"), ("temperature", "temperature"), ("humidity", "humidity"))
+    sound, *climate = (count(len(data.values(sensor)), f"{name} reading") for sensor, name in sensors)
+    if data.loudest:
+        sound += f" (about one every {duration(data.interval)} per device)"
+    devices, events = count(len(data.devices), "device"), count(len(data.noise_periods), "noise event")
+    return f"Based on {sound}, {' and '.join(climate)} from {devices}, and on {events}."
 
 
-def gaps(facts: ReportData, device: DeviceData) -> str:
-    """Return when a device sent no sound level; empty if it never paused."""
+def gaps(data: ReportData, device: DeviceData) -> str:
+    """Return when a device sent no sound readings; empty if it has no gaps."""
     if not device.gaps:
         return ""
     if not device.points("sound_level"):
         return f"{device.name} sent no sound readings in this period."
     longest = sorted(device.gaps, key=lambda gap: gap[0] - gap[1])[:_MAX_GAPS_LISTED]
-    told = [f"{moment(facts, a)} to {moment(facts, b)} ({length(b - a)})" for a, b in sorted(longest)]
-    total = length(sum(b - a for a, b in device.gaps))
-    more = f", and {len(device.gaps) - len(told)} shorter gaps" if len(told) < len(device.gaps) else ""
-    return f"{device.name} sent no sound readings for {total}: {'; '.join(told)}{more}."
+    listed = [
+        f"{local_time(data, a)} to {local_time(data, b)} ({duration(b - a)})" for a, b in sorted(longest)
+    ]
+    total = duration(sum(b - a for a, b in device.gaps))
+    unlisted = len(device.gaps) - len(listed)
+    more = f", and {count(unlisted, 'shorter gap')}" if unlisted else ""
+    return f"{device.name} sent no sound readings for {total}: {'; '.join(listed)}{more}."
 
 
-def heat_map(facts: ReportData) -> str:
+def heat_map_note(data: ReportData) -> str:
     """Return how to read the heat map."""
-    rows = "a row is a week" if facts.days_in_row > 1 else "a row is a day"
-    return f"The highest level that any device measured; {rows}, white is no reading."
+    row = "week" if data.days_in_row > 1 else "day"
+    return f"The highest level measured by any device. Each row is a {row}; white means no readings."

@@ -1,9 +1,9 @@
-"""What the page shows of a connection's account: read from Minut now and then, once for all pages.
+"""Snapshots of a connection's account for the status page, read periodically and shared by all pages.
 
-However many pages are open, and however many API servers share a state, Minut gets at most sixty
-requests an hour for it: one snapshot may take :data:`MAX_SNAPSHOT_REQUESTS` requests, and the next one is
-:data:`SECONDS_PER_REQUEST` seconds later for each of them. Those before the last in an hour are then at
-most 48. A request for a token is one of them.
+At most 60 requests per hour are sent for an account, regardless of the number of open pages and of API
+servers that share a store. One snapshot takes at most :data:`MAX_SNAPSHOT_REQUESTS` requests, token
+requests included, and delays the next one by :data:`SECONDS_PER_REQUEST` for each of them. So all snapshots
+of an hour but the last take at most 48 requests.
 """
 
 from __future__ import annotations
@@ -26,31 +26,32 @@ from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutErr
 
 log = logging.getLogger(__name__)
 
-SECONDS_PER_REQUEST = 75.0  # seconds
+SECONDS_PER_REQUEST = 75.0
 MAX_SNAPSHOT_REQUESTS = 12
-# The most that one call may take: a token, the request, another token, and the request again.
+# The maximum for one call: a token request, the request, another token request, and the request again.
 MAX_REQUESTS_PER_CALL = 4
-MAX_ROWS = 1_000  # homes, and devices
-MAX_NAME_CHARACTERS = 80  # of a name
-MAX_SNAPSHOT_BYTES = 36_000  # what is read of a shared file is limited, and encryption adds a third
-LOW_BATTERY_PERCENT = 20  # percent
-# Less for tasks than this part of a minute's budget: then a page has to wait.
+MAX_ROWS = 1_000  # of homes, and of devices
+MAX_NAME_CHARACTERS = 80
+MAX_SNAPSHOT_BYTES = 36_000  # the size of a shared file is limited, and encryption adds a third
+LOW_BATTERY_PERCENT = 20
+# No snapshot is read while more than this share of the requests per minute is used.
 MAX_USED_SHARE = 0.8
 ACCOUNT_SETTINGS = {"timeout": 10.0, "max_attempts": 1, "deadline": 15.0}
 
 
 @dataclass(frozen=True, kw_only=True)
 class AccountSnapshot:
-    """An account as Minut described it. Times are seconds since the epoch.
+    """An account as returned by Minut. Times are seconds since the epoch.
 
-    :param next_at: when Minut may be asked again.
-    :param read_at: when it was read; 0 if never.
-    :param problem: why it could not be read the last time; empty if it could.
-    :param rejected: whether that was because of the credentials.
-    :param homes: those with problems first; ``name``, ``devices``, ``offline``.
-    :param devices: the same; ``name``, ``home``, ``heard``, ``battery``, ``offline``, ``low``.
-    :param counts: how many there are of ``homes``, ``devices``, ``offline`` and ``low``.
-    :param complete: whether Minut told of all of them.
+    :param next_at: time from which the next snapshot may be read.
+    :param read_at: time when the snapshot was read; 0 if never.
+    :param problem: why the last attempt to read a snapshot failed; empty if it succeeded.
+    :param rejected: whether the last attempt failed because Minut rejected the credentials.
+    :param homes: ``name``, ``devices``, ``offline`` of each home; homes with problems first.
+    :param devices: ``name``, ``home``, ``heard``, ``battery``, ``offline``, ``low`` of each device; devices
+        with problems first.
+    :param counts: numbers of ``homes``, ``devices``, ``offline`` and ``low``; ``None`` if never read.
+    :param complete: whether the snapshot covers all homes and devices of the account.
     """
 
     next_at: float = 0.0
@@ -64,25 +65,25 @@ class AccountSnapshot:
 
 
 class Account:
-    """What is known of the account that a client is for, by all who share its state.
+    """The account of a connection. Its snapshot is shared by all processes that use the same store.
 
-    :param client: of the connection, with :data:`ACCOUNT_SETTINGS`.
-    :param clock: the time; another in tests.
+    :param client: client of the connection, with :data:`ACCOUNT_SETTINGS`.
+    :param clock: source of the time.
     """
 
     def __init__(self, client: MinutClient, clock: Clock = SYSTEM_CLOCK) -> None:
         self.client = client
         self._clock = clock
-        self._vault = client.encrypted_entry("snapshot 1")
+        self._entry = client.encrypted_entry("snapshot 1")
 
     def cached(self) -> AccountSnapshot:
-        """Return what is known, without client Minut."""
-        stored = self._vault.read()
+        """Return the stored snapshot, without sending a request."""
+        stored = self._entry.read()
         return AccountSnapshot(**json.loads(zlib.decompress(stored))) if stored else AccountSnapshot()
 
     def is_due(self, snapshot: AccountSnapshot) -> bool:
-        """Return whether Minut may be asked again."""
-        # Further ahead than ever: it was noted on a clock that has since been set back.
+        """Return whether the next snapshot may be read."""
+        # A time that is further in the future than any delay was stored before the clock was set back.
         return (
             not 0
             < snapshot.next_at - self._clock.time()
@@ -90,14 +91,14 @@ class Account:
         )
 
     def read(self) -> None:
-        """Ask Minut, unless somebody did or does. Never raises a :class:`MinutError`."""
-        with self._vault.lock(timeout=0) as mine:
+        """Read a snapshot if it is due and no other process reads it. Never raises :class:`MinutError`."""
+        with self._entry.lock(timeout=0) as locked:
             before = self.cached()
-            if not mine or not self.is_due(before):
+            if not locked or not self.is_due(before):
                 return
             now = self._clock.time()
-            # First of all, so that whoever is killed meanwhile is not followed at once.
-            self._keep(replace(before, next_at=now + SECONDS_PER_REQUEST))
+            # Stored before the first request: if this process is killed, no other one reads at once.
+            self._store(replace(before, next_at=now + SECONDS_PER_REQUEST))
             client = _ThrottledClient(self.client)
             try:
                 after = client.snapshot()
@@ -106,74 +107,74 @@ class Account:
                 after = replace(before, problem=str(error), rejected=rejected)
             else:
                 after = replace(after, read_at=now)
-            self._keep(
-                replace(after, next_at=self._clock.time() + SECONDS_PER_REQUEST * max(client.spent(), 1))
-            )
+            delay = SECONDS_PER_REQUEST * max(client.sent_requests(), 1)
+            self._store(replace(after, next_at=self._clock.time() + delay))
 
-    def _keep(self, snapshot: AccountSnapshot) -> None:
-        packed = _packed(snapshot)
-        while len(packed) > MAX_SNAPSHOT_BYTES:
+    def _store(self, snapshot: AccountSnapshot) -> None:
+        compressed = _compress(snapshot)
+        while len(compressed) > MAX_SNAPSHOT_BYTES:
             homes, devices = (rows[: len(rows) // 2] for rows in (snapshot.homes, snapshot.devices))
             snapshot = replace(snapshot, homes=homes, devices=devices)
-            packed = _packed(snapshot)
-        self._vault.write(packed, lifetime=86_400.0)
+            compressed = _compress(snapshot)
+        self._entry.write(compressed, lifetime=86_400.0)
 
 
 class _RequestLimitError(Exception):
-    """So many requests have been sent that the rest has to be left out."""
+    """The request limit of a snapshot is reached, so the remaining items are not read."""
 
 
 class _ThrottledClient(DevicesResource, HomesResource):
-    """Asks for few things, and only while tasks leave room for it."""
+    """Sends a limited number of requests, and none while tasks need the rate limit."""
 
     def __init__(self, client: MinutClient) -> None:
         super().__init__(client.settings)
         self._client = client
-        self._before = self._sent()
+        self._sent_before = self._sent_in_total()
 
-    def _sent(self) -> int:
+    def _sent_in_total(self) -> int:
         return self._client.request_count + self._client.token_request_count
 
-    def spent(self) -> int:
-        """Return how many requests it took until now, those for tokens too."""
-        return self._sent() - self._before
+    def sent_requests(self) -> int:
+        """Return the number of requests sent so far, token requests included."""
+        return self._sent_in_total() - self._sent_before
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
     ) -> Any:
         """Send a request.
 
-        :raises MinutError: the budget is needed by others, or as the client.
+        :raises MinutError: if tasks need the rate limit, or as raised by the client.
         """
-        budget = self._client.status().rate_limit
-        if budget.paused or budget.waiting or budget.last_minute >= MAX_USED_SHARE * budget.per_minute:
-            text = "Not read, to leave the request budget to tasks."
-            raise MinutError(text)
-        if self.spent() + MAX_REQUESTS_PER_CALL > MAX_SNAPSHOT_REQUESTS:
+        status = self._client.status().rate_limit
+        if status.paused or status.waiting or status.last_minute >= MAX_USED_SHARE * status.per_minute:
+            raise MinutError("Homes and devices were not read: tasks are using most of the rate limit.")
+        if self.sent_requests() + MAX_REQUESTS_PER_CALL > MAX_SNAPSHOT_REQUESTS:
             raise _RequestLimitError
         return self._client.request(method, path, params=params, json=json)
 
     def snapshot(self) -> AccountSnapshot:
-        """Return the homes and devices of the account, as many as a few requests tell."""
-        found: dict[str, list[Any]] = {"devices": [], "homes": []}
+        """Return the homes and devices of the account, up to the request limit."""
+        rows: dict[str, list[Any]] = {"devices": [], "homes": []}
         complete = False
         try:
             for name, items in (("devices", self.iter_devices()), ("homes", self.iter_homes())):
                 for item in items:
-                    found[name].append(item)
+                    rows[name].append(item)
             complete = True
         except _RequestLimitError:
-            log.info("The account has more homes than the page asks for.")
-        return _snapshot(found["homes"], found["devices"], complete)
+            text = "The status page lists only part of the account (at most %d requests per snapshot)."
+            log.info(text, MAX_SNAPSHOT_REQUESTS)
+        return _snapshot(rows["homes"], rows["devices"], complete)
 
 
 def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> AccountSnapshot:
     names = {_text(home.get("home_id")): _name(home.get("name"), home.get("home_id")) for home in homes}
     rows = [_device(device, names) for device in devices]
-    inside = Counter(home for home, _ in rows)
-    offline = Counter(home for home, row in rows if row["offline"])
+    devices_in = Counter(home for home, _ in rows)
+    offline_in = Counter(home for home, row in rows if row["offline"])
     home_rows = [
-        {"name": name, "devices": inside[home], "offline": offline[home]} for home, name in names.items()
+        {"name": name, "devices": devices_in[home], "offline": offline_in[home]}
+        for home, name in names.items()
     ]
     home_rows.sort(key=lambda row: (not row["offline"], row["name"]))
     device_rows = [row for _, row in rows]
@@ -192,19 +193,19 @@ def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> A
 
 
 def _device(device: Mapping[str, Any], homes: Mapping[str | None, str]) -> tuple[str | None, dict[str, Any]]:
-    """Return the home's id, and a row; fields that Minut left out are ``None``."""
+    """Return the ID of the device's home, and its row; missing fields are ``None``."""
     home = _text(device.get("home"))
     times = list(_times(device.get(name) for name in ("last_heard_from_at", "last_heartbeat_at")))
     battery = device.get("battery")
     percent = battery.get("percent") if isinstance(battery, dict) else None
-    known = percent if isinstance(percent, int | float) and 0 <= percent <= 100 else None
+    valid = percent if isinstance(percent, int | float) and 0 <= percent <= 100 else None
     offline = device.get("offline")
     return home, {
         "name": _name(device.get("description"), device.get("device_id")),
         "home": homes.get(home) or _name(None, home),
         "heard": to_text(max(times)) if times else None,
-        "battery": None if known is None else round(known),
-        "low": known is not None and known <= LOW_BATTERY_PERCENT,
+        "battery": None if valid is None else round(valid),
+        "low": valid is not None and valid <= LOW_BATTERY_PERCENT,
         "offline": offline if isinstance(offline, bool) else None,
     }
 
@@ -222,5 +223,5 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _packed(snapshot: AccountSnapshot) -> bytes:
+def _compress(snapshot: AccountSnapshot) -> bytes:
     return zlib.compress(json.dumps(asdict(snapshot)).encode())

@@ -1,6 +1,6 @@
-"""The page in Airflow's UI: how things are with each Minut connection, and with deliveries.
+"""The page *Minut* in Airflow's UI: the status of each Minut connection, and webhook deliveries.
 
-Its data is what processes share anyway, and a snapshot of the account that is read for all pages together.
+Its data comes from the shared state, and from a snapshot of the account that all pages share.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
 from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.exceptions import MinutError
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.status_page import permissions as access
+from airflow_provider_minut.status_page import permissions
 from airflow_provider_minut.status_page.account import ACCOUNT_SETTINGS, Account, AccountSnapshot
 from airflow_provider_minut.webhooks.delivery_log import DeliveryLog, DeliveryLogEntry
 from airflow_provider_minut.webhooks.registration import RegisteredWebhook, variable_name
@@ -35,9 +35,9 @@ from airflow_provider_minut.webhooks.registry import WebhookRegistry
 
 log = logging.getLogger(__name__)
 
-CONNECTION_CACHE_SECONDS = 60.0  # seconds for which a connection's fields are believed
+CONNECTION_CACHE_SECONDS = 60.0
 PAGE_HTML = files(__package__).joinpath("page.html").read_text()
-# What is in the page runs, and nothing else: not even what a name of a home smuggled in.
+# Only the page's own script and style are allowed, so nothing injected through the name of a home runs.
 _CSP_HASHES = {
     tag: base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
     for tag, content in re.findall(r"<(script|style)>(.*?)</\1>", PAGE_HTML, re.DOTALL)
@@ -56,11 +56,11 @@ HEADERS = {
 
 
 class Accounts:
-    """The accounts of the connections that somebody looked at.
+    """The accounts of the connections that are shown on the page.
 
-    :param open_account: returns that of a connection; another in tests.
-    :param clock: the time; another in tests.
-    :param start: runs something without waiting for it; another in tests.
+    :param open_account: returns the account of a connection.
+    :param clock: source of the time.
+    :param start: runs a function in the background.
     """
 
     def __init__(
@@ -71,15 +71,15 @@ class Accounts:
     ) -> None:
         self._open = open_account or _open_account
         self._clock = clock
-        self._start = start or _in_a_thread
+        self._start = start or _start_thread
         self._lock = threading.Lock()
         self._opened: dict[str, tuple[float, Account | str]] = {}
         self._reading: set[str] = set()
 
     def describe(self, conn_id: str) -> dict[str, Any]:
-        """Return what is known of a connection, without a secret; let its account be read if it is time.
+        """Return the status of a connection, without secrets, and start reading its account if it is due.
 
-        Nobody waits for Minut here.
+        This method does not wait for Minut.
         """
         account = self._account(conn_id)
         if isinstance(account, str):
@@ -87,10 +87,10 @@ class Accounts:
         snapshot = account.cached()
         if account.is_due(snapshot):
             self._read(conn_id, account)
-        return {"conn_id": conn_id, **_told(account.client.status(), snapshot)}
+        return {"conn_id": conn_id, **_connection_data(account.client.status(), snapshot)}
 
     def _account(self, conn_id: str) -> Account | str:
-        """Return a connection's account, or why there is none."""
+        """Return the account of a connection, or why it cannot be opened."""
         with self._lock:
             opened_at, account = self._opened.get(conn_id, (-CONNECTION_CACHE_SECONDS, ""))
             if self._clock.monotonic() - opened_at >= CONNECTION_CACHE_SECONDS:
@@ -99,9 +99,9 @@ class Accounts:
                 except (MinutError, AirflowNotFoundException) as error:
                     account = str(error)
                 except Exception as error:
-                    # As for the Test button: the kind of error and no more.
-                    log.debug("The connection %s could not be read.", conn_id, exc_info=True)
-                    account = f"The connection could not be read ({type(error).__name__}); see the debug log."
+                    # Only the type, as for the Test button: the message may contain secrets.
+                    log.debug("Failed to read connection %r.", conn_id, exc_info=True)
+                    account = f"Failed to read the connection ({type(error).__name__}). See the debug log."
                 self._opened[conn_id] = self._clock.monotonic(), account
         return account
 
@@ -115,9 +115,9 @@ class Accounts:
             try:
                 account.read()
             except Exception as error:
-                text = "The account of the connection %s could not be read for the page (%s)."
+                text = "Failed to read homes and devices of connection %r for the status page (%s)."
                 log.warning(text, conn_id, type(error).__name__)
-                log.debug("The account could not be read.", exc_info=True)
+                log.debug("Failed to read homes and devices.", exc_info=True)
             finally:
                 self._reading.discard(conn_id)
 
@@ -125,11 +125,11 @@ class Accounts:
 
 
 class StatusPage:
-    """Answers the page and its data.
+    """The endpoints of the page and its data.
 
-    :param registry: of the webhooks.
-    :param delivery_log: of their deliveries.
-    :param accounts: of the connections.
+    :param registry: registry of the webhooks.
+    :param delivery_log: log of their deliveries.
+    :param accounts: accounts of the connections.
     """
 
     def __init__(
@@ -140,17 +140,17 @@ class StatusPage:
         self._accounts = accounts or Accounts()
 
     def add_to(self, app: FastAPI) -> None:
-        """Add ``/status`` and ``/status/data``, for users who are logged in and may see plugins."""
-        allowed = [access.REQUIRES_PLUGINS_ACCESS]
-        app.add_api_route("/status", self.page, dependencies=allowed, response_class=HTMLResponse)
-        app.add_api_route("/status/data", self.data, dependencies=allowed, response_class=JSONResponse)
+        """Add ``/status`` and ``/status/data``, for logged-in users with permission to view plugins."""
+        dependencies = [permissions.REQUIRES_PLUGINS_ACCESS]
+        app.add_api_route("/status", self.page, dependencies=dependencies, response_class=HTMLResponse)
+        app.add_api_route("/status/data", self.data, dependencies=dependencies, response_class=JSONResponse)
 
     async def page(self) -> HTMLResponse:
-        """Return the page. It is the same for everybody, and empty."""
+        """Return the page. It contains no data and is the same for all users."""
         return HTMLResponse(PAGE_HTML, headers=HEADERS)
 
-    async def data(self, user: access.CurrentUser) -> JSONResponse:
-        """Return what this user may see."""
+    async def data(self, user: permissions.CurrentUser) -> JSONResponse:
+        """Return the connections and webhooks that the user has permission to read."""
         webhooks = await self._registry.all()
         return JSONResponse(await asyncio.to_thread(self._data, user, webhooks), headers=HEADERS)
 
@@ -159,13 +159,13 @@ class StatusPage:
             "now": _text(time.time()),
             "connections": [
                 self._accounts.describe(conn_id)
-                for conn_id in sorted(access.connection_ids())
-                if access.can_read_connection(user, conn_id)
+                for conn_id in sorted(permissions.connection_ids())
+                if permissions.can_read_connection(user, conn_id)
             ],
             "webhooks": [
                 {"name": name, "url": webhook.url, **_deliveries(self._delivery_log.read(webhook))}
                 for name, webhook in sorted(webhooks.items())
-                if access.can_read_variable(user, variable_name(name))
+                if permissions.can_read_variable(user, variable_name(name))
             ],
         }
 
@@ -174,18 +174,18 @@ def _open_account(conn_id: str) -> Account:
     return Account(MinutHook(conn_id).open_client(ACCOUNT_SETTINGS))
 
 
-def _in_a_thread(do: Callable[[], None]) -> None:
-    threading.Thread(target=do, name="minut-page", daemon=True).start()
+def _start_thread(target: Callable[[], None]) -> None:
+    threading.Thread(target=target, name="minut-page", daemon=True).start()
 
 
-def _told(status: ClientStatus, snapshot: AccountSnapshot) -> dict[str, Any]:
-    """Return what the page needs of both, for JSON."""
+def _connection_data(status: ClientStatus, snapshot: AccountSnapshot) -> dict[str, Any]:
+    """Return the data of a connection, serializable as JSON."""
     rejection = status.rejection or (snapshot.problem if snapshot.rejected else "")
-    proven = status.token_state is not None or (snapshot.read_at and not snapshot.problem)
+    accepted = status.token_state is not None or (snapshot.read_at and not snapshot.problem)
     return {
         "api": status.base_url,
         "shared_state": status.shared_state,
-        "credentials": "rejected" if rejection else "accepted" if proven else "unknown",
+        "credentials": "rejected" if rejection else "accepted" if accepted else "unknown",
         "problem": rejection or snapshot.problem,
         "token": status.token_state.value if status.token_state else None,
         "token_expires_at": _text(status.token_expires_at),

@@ -1,4 +1,4 @@
-"""Who may see what on the page: what Airflow says of the connection, or of the webhook's variable."""
+"""Permissions of the status page: Airflow's own, for the connection and for the variable of a webhook."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ from airflow_provider_minut.hooks.minut import MinutHook
 log = logging.getLogger(__name__)
 
 CurrentUser = Annotated[Any, Depends(get_user)]
-"""The user who is logged in; without one a request is answered 401."""
+"""The logged-in user; without a login the response is 401."""
 
 REQUIRES_PLUGINS_ACCESS = Depends(requires_access_view(AccessView.PLUGINS))
-"""Without this right a request is answered 403."""
+"""Without permission to view plugins the response is 403."""
 
 
 def connection_ids() -> set[str]:
-    """Return the connections of type ``minut`` that can be listed: of the database and the environment.
+    """Return the IDs of all connections of type ``minut`` in the metadata database and the environment.
 
-    :raises Exception: the database could not be asked.
+    :raises Exception: if the metadata database cannot be queried.
     """
     with create_session() as session:
-        found = set(
+        stored = set(
             session.scalars(select(Connection.conn_id).where(Connection.conn_type == MinutHook.conn_type))
         )
-    return found | set(_from_environment())
+    return stored | set(_from_environment())
 
 
 def can_read_connection(user: Any, conn_id: str) -> bool:
@@ -57,15 +57,15 @@ def can_read_variable(user: Any, key: str) -> bool:
 
 
 def _from_environment() -> Iterator[str]:
-    """Yield the ids of connections that environment variables define, as far as they can be read."""
+    """Yield the IDs of connections of type ``minut`` that are defined by environment variables."""
     backend = EnvironmentVariablesBackend()
     for variable in os.environ:
         if variable.startswith(CONN_ENV_PREFIX):
             conn_id = variable.removeprefix(CONN_ENV_PREFIX).lower()
             try:
-                connection = backend.get_connection(conn_id)  # none for one that belongs to a team
+                connection = backend.get_connection(conn_id)  # None if it belongs to a team
             except Exception:
-                log.debug("The variable %s cannot be read as a connection.", variable)
+                log.debug("Ignoring environment variable %s: it is not a valid connection.", variable)
                 continue
             if connection and connection.conn_type == MinutHook.conn_type:
                 yield conn_id

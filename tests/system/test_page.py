@@ -1,4 +1,4 @@
-"""The page *Minut* in the UI of a real Airflow, the newest and the oldest: who sees it, what it shows, what it costs."""
+"""The page *Minut* in the UI of a real Airflow, newest and oldest: permissions, content, requests."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def redis(tmp_path):
 
 @pytest.fixture
 def shown(request, deploy, tmp_path):
-    """An Airflow with two API server workers, users of all roles, connections, and a webhook that got deliveries."""
+    """An Airflow with two API server workers, users of all roles, connections, and a webhook."""
     passwords = tmp_path / "passwords.json"
     passwords.write_text(json.dumps({role: f"password of {role}" for role in ROLES}))
     with Sandbox(SandboxConfig(homes=5, devices=30, silent_share=0.1, noisy_periods_per_day=0)) as minut:
@@ -119,68 +119,68 @@ def check_rights(shown):
         assert get(shown, path, "no.such.token").status_code in {401, 403}
         assert get(shown, path + "?user=admin").status_code == 401
     for role in ("viewer", "user"):
-        told = data_for(shown, role)
-        assert (told["connections"], told["webhooks"]) == ([], []), role
-    assert shown.minut.stats()["token_requests"] == 0  # nor was anything asked for them
+        data = data_for(shown, role)
+        assert (data["connections"], data["webhooks"]) == ([], []), role
+    assert shown.minut.stats()["token_requests"] == 0  # and nothing was requested for them
     for role in ("op", "admin"):
-        told = data_for(shown, role)
-        assert [c["conn_id"] for c in told["connections"]] == ["minut_berlin", "minut_default"]
-        assert [w["name"] for w in told["webhooks"]] == ["main"]
+        data = data_for(shown, role)
+        assert [c["conn_id"] for c in data["connections"]] == ["minut_berlin", "minut_default"]
+        assert [w["name"] for w in data["webhooks"]] == ["main"]
 
 
 def check_data(shown):
     def all_is_read():
-        told = data_for(shown, "op")
-        refused, good = told["connections"]
-        (webhook,) = told["webhooks"]
+        data = data_for(shown, "op")
+        rejected, accepted = data["connections"]
+        (webhook,) = data["webhooks"]
         return (
-            good["read_at"]
-            and refused["problem"]
+            accepted["read_at"]
+            and rejected["problem"]
             and len(webhook["accepted"]) == len(webhook["rejected"]) == 2
-            and told
+            and data
         )
 
-    told = wait_for(all_is_read, 60, lambda: data_for(shown, "op"))
-    refused, good = told["connections"]
-    assert (good["credentials"], good["problem"], good["token"]) == ("accepted", "", "fresh")
-    assert good["counts"]["devices"] == 30
-    assert good["counts"]["offline"] == 3
-    assert refused["credentials"] == "rejected"
-    assert [row["outcome"] for row in told["webhooks"][0]["accepted"]] == [
+    data = wait_for(all_is_read, 60, lambda: data_for(shown, "op"))
+    rejected, accepted = data["connections"]
+    assert (accepted["credentials"], accepted["problem"], accepted["token"]) == ("accepted", "", "fresh")
+    assert accepted["counts"]["devices"] == 30
+    assert accepted["counts"]["offline"] == 3
+    assert rejected["credentials"] == "rejected"
+    assert [row["outcome"] for row in data["webhooks"][0]["accepted"]] == [
         "left out: recorded before, or no DAG waits for it",
         "recorded",
     ]
-    assert {row["reason"]: row["deliveries"] for row in told["webhooks"][0]["rejected"]} == {
+    assert {row["reason"]: row["deliveries"] for row in data["webhooks"][0]["rejected"]} == {
         "wrong signature": 5,
         "no event: id: must be a text that is not empty, not int": 1,
     }
-    text = json.dumps(told)
+    text = json.dumps(data)
     issued = [*shown.minut._state._expires, shown.minut.client_secret, "wrongwrong"]
     for secret in (*issued, shown.webhook.hook_secret, "Basic", "eyJ"):
         assert secret not in text
 
 
 @pytest.fixture
-def parse_page(shown):
-    """Open the page as a person does, in Airflow's UI; gives the browser's page, and what is in the frame."""
+def open_minut_page(shown):
+    """Open the page through the menu of Airflow's UI; gives the browser's page, and the frame."""
 
-    def parse_page(role, *, theme="", **options):
+    def open_minut_page(role, *, theme="", **options):
         return Opened(shown, role, theme, options)
 
-    return parse_page
+    return open_minut_page
 
 
 class Opened:
     def __init__(self, shown, role, theme, options):
         self._shown, self._role, self._theme = shown, role, theme
         self._page = open_page(f"{shown.url}/api/v2/version", **options)
-        self.errors, self.asked = [], []
+        self.errors, self.requested = [], []
 
     def __enter__(self):
         page = self.page = self._page.__enter__()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", lambda dialog: self.errors.append(dialog.message))
-        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("request", lambda request: self.requested.append(request.url))
         cookie = {"name": "_token", "value": token_of(self._shown, self._role), "url": self._shown.url}
         page.context.add_cookies([cookie])
         if self._theme:
@@ -190,7 +190,7 @@ class Opened:
         page.get_by_role("menuitem", name="Minut").click()
         self.view = page.frame_locator("iframe")
         self.view.get_by_role("heading", name="Minut", exact=True).wait_for(timeout=60_000)
-        self.view.get_by_text("There is no Minut connection").or_(
+        self.view.get_by_text("There are no Minut connections").or_(
             self.view.get_by_role("table", name="devices")
         ).first.wait_for(timeout=30_000)
         return self
@@ -203,8 +203,8 @@ class Opened:
         return next(frame for frame in self.page.frames if frame.parent_frame)
 
     @property
-    def looks(self):
-        return sum(url.endswith(DATA) for url in self.asked)
+    def polls(self):
+        return sum(url.endswith(DATA) for url in self.requested)
 
 
 def check_what_is_read_aloud(opened):
@@ -230,14 +230,14 @@ def check_what_is_read_aloud(opened):
         .startswith("2 connections, 1 with a problem; 30 devices, 3 offline, ")
     )
     heard = view.get_by_role("table", name="Last deliveries").aria_snapshot()
-    for said in ("Accepted", "recorded", NOISE, "Refused", "wrong signature", "5 since"):
-        assert said in heard
+    for text in ("Accepted", "recorded", NOISE, "Rejected", "wrong signature", "5 since"):
+        assert text in heard
 
 
 def check_keyboard(opened):
     page, frame = opened.page, opened.frame
     reached = []
-    opened.view.get_by_role("heading", name="Minut", exact=True).click()  # where the keyboard begins
+    opened.view.get_by_role("heading", name="Minut", exact=True).click()  # tabbing starts here
     for _ in range(4):
         page.keyboard.press("Tab")
         reached.append(frame.evaluate("document.activeElement.id"))
@@ -259,25 +259,25 @@ def check_focus_survives_a_refresh(opened):
         "table => { table.focus(); table.scrollTo(0, 50); }"
     )
     frame.evaluate("document.querySelectorAll('[data-key]').forEach((part) => { part.dataset.text = ''; })")
-    looks = opened.looks
-    opened.view.get_by_role("button", name="Pause").evaluate("button => button.click()")  # goes on
+    polls = opened.polls
+    opened.view.get_by_role("button", name="Pause").evaluate("button => button.click()")  # resumes
     opened.page.wait_for_timeout(1_000)
-    assert opened.looks == looks + 1
+    assert opened.polls == polls + 1
     assert frame.evaluate("[document.activeElement.id, document.activeElement.scrollTop]") == [
         "devices-minut_default",
         50,
     ]
 
 
-def check_looks(parse_page, folder, version):
+def check_appearance(open_minut_page, folder, version):
     for name, theme, width, height in (
         ("page", "light", 1280, 1250),
         ("page-dark", "dark", 1280, 1000),
         ("page-narrow", "light", 420, 1000),
         ("page-narrow-dark", "dark", 420, 1000),
     ):
-        # The system prefers the other one: Airflow's own choice counts.
-        with parse_page("op", theme=theme, width=width, height=height, dark=theme == "light") as opened:
+        # The system prefers the other theme: Airflow's own setting must win.
+        with open_minut_page("op", theme=theme, width=width, height=height, dark=theme == "light") as opened:
             assert opened.frame.evaluate("document.documentElement.dataset.theme") == theme
             assert opened.frame.evaluate(LOW_CONTRAST) == []
             sideways = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
@@ -294,18 +294,21 @@ def check_looks(parse_page, folder, version):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("complete_venv", ["newest", "oldest"], indirect=True)
-def test_page_in_the_ui(shown, parse_page, tmp_path, request):
+def test_page_in_the_ui(shown, open_minut_page, tmp_path, request):
     check_rights(shown)
     deliver(shown)
     check_data(shown)
-    with parse_page("viewer") as opened:
-        assert "There is no registered webhook that you may see." in opened.view.locator("main").inner_text()
-    with parse_page("op") as opened:
+    with open_minut_page("viewer") as opened:
+        assert (
+            "There are no registered webhooks that you have permission to view."
+            in opened.view.locator("main").inner_text()
+        )
+    with open_minut_page("op") as opened:
         check_what_is_read_aloud(opened)
         check_keyboard(opened)
         check_focus_survives_a_refresh(opened)
         assert opened.errors == []
-        assert {url.split("/")[2] for url in opened.asked if url.startswith("http")} == {
+        assert {url.split("/")[2] for url in opened.requested if url.startswith("http")} == {
             shown.url.split("/")[2]
         }
         opened.page.context.clear_cookies()
@@ -313,7 +316,7 @@ def test_page_in_the_ui(shown, parse_page, tmp_path, request):
         opened.view.get_by_role("button", name="Pause").click()
         opened.view.get_by_text("Log in again").wait_for(timeout=10_000)
         assert opened.view.get_by_role("table").count() == 0
-    check_looks(parse_page, tmp_path, request.node.callspec.params["complete_venv"])
+    check_appearance(open_minut_page, tmp_path, request.node.callspec.params["complete_venv"])
     log = shown.running.log("api-servers")
     assert "Traceback" not in log
     assert shown.webhook.hook_secret not in log
@@ -322,25 +325,25 @@ def test_page_in_the_ui(shown, parse_page, tmp_path, request):
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("shown", ["file"], indirect=True)
-def test_two_open_pages_and_two_workers_ask_minut_once_in_a_while(shown, parse_page, capsys):
-    """In full, the hour is simulated in tests/unit/status_page/test_account.py."""
+def test_two_open_pages_and_two_workers_share_their_requests(shown, open_minut_page, capsys):
+    """The limit per hour is tested with a simulated clock in tests/unit/status_page/test_account.py."""
     import psutil
 
     children = psutil.Process(shown.running.process_id("api-servers")).children(recursive=True)
-    with parse_page("op") as opened:
+    with open_minut_page("op") as opened:
         other = opened.page.context.new_page()
-        other.on("request", lambda request: opened.asked.append(request.url))
+        other.on("request", lambda request: opened.requested.append(request.url))
         other.goto(f"{shown.url}/plugin/minut")
         other.frame_locator("iframe").get_by_role("table", name="devices").wait_for(timeout=60_000)
         began = time.monotonic()
         while time.monotonic() - began < 120:
             opened.page.wait_for_timeout(1_000)
-            data_for(shown, "op")  # as a third one, at another pace
+            data_for(shown, "op")  # as a third page, with a shorter interval
         stats = shown.minut.stats()
         with capsys.disabled():
-            print(f"\nIn two minutes two pages looked {opened.looks} times; the API counted {stats}")
+            print(f"\nIn two minutes two pages polled {opened.polls} times; the API counted {stats}")
         assert len(children) >= 2
-        assert opened.looks >= 12
+        assert opened.polls >= 12
         assert stats["requests"]["GET /devices"] == stats["requests"]["GET /homes"] == 1
         assert stats["tokens_issued"] == 1
-        assert stats["token_requests"] <= 4  # the others with the wrong secret
+        assert stats["token_requests"] <= 4  # the other token requests have the wrong secret

@@ -1,4 +1,4 @@
-"""What a property manager is shown about a home."""
+"""The report about a home for a property manager."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.report import noise_report
-from airflow_provider_minut.report.analysis import gather
+from airflow_provider_minut.report.analysis import analyze
 from airflow_provider_minut.report.model import MAX_DAY_ROWS
 
 pytest.importorskip("matplotlib")
@@ -56,12 +56,12 @@ def page(home=HOME, devices=(DEVICE,), readings=(), events=(), start=START, end=
     return noise_report(home, devices, readings, events, start_at=start, end_at=end)
 
 
-def facts(home=HOME, devices=(DEVICE,), readings=(), events=(), start=START, end=END):
-    return gather(home, devices, readings, events, start_at=start, end_at=end)
+def report_data(home=HOME, devices=(DEVICE,), readings=(), events=(), start=START, end=END):
+    return analyze(home, devices, readings, events, start_at=start, end_at=end)
 
 
 def text(html):
-    """What a reader sees outside the drawings."""
+    """Return the visible text outside the charts."""
     html = re.sub(r"<(style|svg|head)\b.*?</\1>", " ", html, flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]+>", " ", html).replace("\N{EN DASH}", "-").split())
 
@@ -76,19 +76,22 @@ def week():
 
 def test_page_shows_what_happened():
     seen = text(page(**week()))
-    assert "Harbour Loft Noise report · Mon 3 Mar - Sun 9 Mar 2025 Times are local, Europe/Stockholm." in seen
-    assert "Noise events 1 longest 1 h 5 min Loud time in total 1 h 5 min" in seen
+    assert (
+        "Harbour Loft Noise report · Mon 3 Mar - Sun 9 Mar 2025 All times are local times (Europe/Stockholm)."
+        in seen
+    )
+    assert "Noise events 1 longest 1 h 5 min Total noise duration 1 h 5 min" in seen
     assert "Loudest reading 46 dB Mon 3 Mar, 01:00 · Kitchen" in seen
     assert "Average temperature 24.0 °C 21.0 °C to 27.0 °C" in seen
     assert "1 Fri 7 Mar, 22:30 Fri 7 Mar, 23:35 1 h 5 min 46 dB" in seen
     assert (
-        "Based on 1,008 sound readings, 1,008 temperature readings, 1,008 humidity readings of 1 device, a sound reading about every 10 min, and 1 noise event."
+        "Based on 1,008 sound readings (about one every 10 min per device), 1,008 temperature readings and 1,008 humidity readings from 1 device, and on 1 noise event."
         in seen
     )
     assert "sent no" not in seen
 
 
-def test_limits_and_quiet_hours_are_told_and_drawn():
+def test_limits_and_quiet_hours_are_listed_and_drawn():
     html = page(**week())
     assert "Limit 75 dB, 65 dB in quiet hours, 22:00-07:00" in text(html)
     drawn = {" ".join(label.split()) for label in re.findall(r"<!-- (.*?) -->", html)}
@@ -105,9 +108,9 @@ def test_limits_and_quiet_hours_are_told_and_drawn():
 
 
 def test_quiet_hours_hold_at_night_only_and_over_midnight():
-    spans = facts().quiet_spans
+    spans = report_data().quiet_spans
     assert len(spans) == 8
-    assert [f"{facts().local(edge):%d %H:%M}" for edge in (*spans[0], *spans[1], *spans[-1])] == [
+    assert [f"{report_data().local(edge):%d %H:%M}" for edge in (*spans[0], *spans[1], *spans[-1])] == [
         "03 00:00", "03 07:00", "03 22:00", "04 07:00", "09 22:00", "10 00:00",
     ]  # fmt: skip
 
@@ -121,7 +124,7 @@ def test_quiet_hours_hold_at_night_only_and_over_midnight():
     ],
 )
 def test_quiet_hours_that_are_off_or_not_understood_are_none(hours):
-    found = facts(devices=[DEVICE | {"quiet_hours": hours}])
+    found = report_data(devices=[DEVICE | {"quiet_hours": hours}])
     assert found.quiet_spans == []
     assert [limit.quiet for limit in found.limits] == [None]
 
@@ -141,8 +144,8 @@ def test_everything_may_be_missing():
         "h1 Noise report · Sun 2 Mar, 23:00 - Sun 9 Mar, 23:00, 2025 The home has no time zone"
     )
     assert "Loudest reading - no sound readings" in seen
-    assert "There are no devices." in seen
-    assert "<svg" not in html, "empty plots are no use to anyone"
+    assert "This home has no devices." in seen
+    assert "<svg" not in html, "no empty charts"
 
 
 def test_fields_may_be_missing():
@@ -154,31 +157,31 @@ def test_fields_may_be_missing():
 
 
 @pytest.mark.parametrize("name", ["Mars/Base", "../etc/passwd", "Europe", "a\0b", 5, "<b>"])
-def test_unknown_time_zone_is_told(name):
+def test_unknown_time_zone_is_reported(name):
     html = page(HOME | {"timezone": name}, **week())
     assert "is unknown, so times are in UTC." in text(html)
     assert "<b>”" not in html
 
 
 def test_values_that_are_no_numbers_are_no_readings():
-    found = facts(readings=levels(40, None, float("nan"), "loud", True, 50))
+    found = report_data(readings=levels(40, None, float("nan"), "loud", True, 50))
     assert found.values("sound_level") == [40, 50]
 
 
-def test_lines_break_at_gaps_and_gaps_are_told():
+def test_lines_break_at_gaps_and_gaps_are_listed():
     readings = levels(*[40.0] * 432) + levels(*[40.0] * 432, start=START + timedelta(days=4))
-    found = facts(readings=readings)
+    found = report_data(readings=readings)
     assert [len(line) for line in found.devices[0].lines["sound_level"]] == [432, 432]
     assert "Kitchen sent no sound readings for 1 d: Wed 5 Mar, 23:50 to Fri 7 Mar, 00:00 (1 d)." in text(
         page(readings=readings)
     ).replace(" 10 min", "")
     html = page(readings=readings)
     (path,) = re.findall(r'<path d="([^"]*)" clip-path="[^"]*" style="[^"]*stroke: #2f6da8', html)
-    assert path.count("M") == 2, "the pen is lifted once"
+    assert path.count("M") == 2, "the line is interrupted once"
 
 
 def test_a_reading_without_value_breaks_the_line_but_is_no_gap():
-    found = facts(readings=levels(*[40.0] * 500, None, *[40.0] * 507))
+    found = report_data(readings=levels(*[40.0] * 500, None, *[40.0] * 507))
     assert [len(line) for line in found.devices[0].lines["sound_level"]] == [500, 507]
     assert found.devices[0].gaps == []
 
@@ -188,17 +191,18 @@ def test_many_gaps_are_summed_up():
     assert re.search(
         r"Kitchen sent no sound readings for .*; .*, and 7 shorter gaps\.", text(page(readings=readings))
     )
+    assert ", and 1 shorter gap." in text(page(readings=readings, end=START + timedelta(hours=14 * 6)))
 
 
-def test_noise_that_is_not_quieted_is_still_going_on():
+def test_noise_that_is_not_quieted_is_ongoing():
     seen = text(page(readings=week()["readings"], events=[event("noise_detected", 9, 23, 0)]))
-    assert "longest 1 h, still going on" in seen
-    assert "1 Sun 9 Mar, 23:00 still going on 1 h in it 46 dB" in seen
+    assert "longest 1 h, latest ongoing" in seen
+    assert "1 Sun 9 Mar, 23:00 ongoing 1 h in this period 46 dB" in seen
 
 
 def test_noise_from_before_the_period_counts_from_its_start():
     seen = text(page(events=[event("noise_quieted", 3, 0, 20)]))
-    assert "1 before the period Mon 3 Mar, 00:20 20 min in it -" in seen
+    assert "1 before this period Mon 3 Mar, 00:20 20 min in this period -" in seen
 
 
 def test_events_are_paired_in_order_whatever_their_order():
@@ -207,28 +211,28 @@ def test_events_are_paired_in_order_whatever_their_order():
         event("noise_quieted", 4, 3), event("door_opened", 4, 1, 10), event("noise_detected", 5, 1, home="h2"),
         event("noise_detected", 1, 1), event("noise_quieted", 1, 2), event("noise_detected", 11, 1),
     ]  # fmt: skip
-    (noise,) = facts(events=events).noises
+    (noise,) = report_data(events=events).noise_periods
     assert noise.end - noise.start == 3600
     assert not noise.before
     assert not noise.ongoing
 
 
-def test_devices_of_other_homes_are_left_out():
+def test_devices_of_other_homes_are_ignored():
     other = {"device_id": "d2", "home": "h2", "description": "Elsewhere"}
-    found = facts(
+    found = report_data(
         devices=[DEVICE, other], readings=levels(40) + levels(90, device="d2") + levels(50, device="d3")
     )
     assert [device.name for device in found.devices] == ["Kitchen", "d3"]
     assert found.loudest == (50, START.timestamp(), "d3")
 
 
-def test_days_that_change_the_clocks():
-    """On 30 March 2025 the clocks in Stockholm go from 2 to 3, on 26 October from 3 to 2."""
+def test_days_of_dst_changes():
+    """In Stockholm, DST begins on 30 March 2025 at 2:00 and ends on 26 October at 3:00."""
     start, end = datetime(2025, 3, 29, tzinfo=ZONE), datetime(2025, 3, 31, tzinfo=ZONE)
     events = [event("noise_detected", 30, 1, 30), event("noise_quieted", 30, 3, 30)]
-    spring = facts(start=start, end=end, events=events)
-    assert spring.is_long, "two days by the clock, though only 47 hours"
-    assert spring.loud_seconds == 3600
+    spring = report_data(start=start, end=end, events=events)
+    assert spring.is_long, "two days in local time, though only 47 hours"
+    assert spring.noise_seconds == 3600
     assert [b - a for a, b in spring.quiet_spans] == [7 * 3600, 8 * 3600, 2 * 3600]
     assert "Sun 30 Mar, 01:30 Sun 30 Mar, 03:30 1 h -" in text(page(start=start, end=end, events=events))
 
@@ -252,9 +256,9 @@ def test_heat_map_is_for_two_days_or_more():
 def test_heat_map_of_a_year_stays_readable():
     readings = levels(*[40.0] * 8784, minutes=60)
     end = datetime(2026, 3, 3, tzinfo=ZONE)
-    assert facts(end=end).days[MAX_DAY_ROWS] == date(2025, 5, 4)
+    assert report_data(end=end).days[MAX_DAY_ROWS] == date(2025, 5, 4)
     html = page(readings=readings, end=end)
-    assert "a row is a week" in text(html)
+    assert "Each row is a week" in text(html)
     assert len(html) < 1_000_000
 
 
@@ -280,7 +284,7 @@ def test_month_of_three_devices_is_small():
     ]
     html = page(readings=readings, end=START + timedelta(days=31))
     assert len(html) < 1_000_000
-    assert "70 dB" in text(html), "thinning keeps the loudest"
+    assert "70 dB" in text(html), "downsampling keeps the loudest"
 
 
 def test_same_input_gives_the_same_bytes_in_threads_too():
@@ -299,18 +303,18 @@ def test_page_loads_nothing_from_elsewhere():
     assert all(link.startswith("#") for link in re.findall(r'href="([^"]*)"', html))
 
 
-def test_drawings_are_well_formed_and_their_ids_unique():
+def test_charts_are_well_formed_and_their_ids_unique():
     html = page(**week())
-    drawings = re.findall(r"<svg\b.*?</svg>", html, flags=re.DOTALL)
-    assert len(drawings) == 3
-    for drawing in drawings:
-        ET.fromstring(drawing)  # noqa: S314
+    charts = re.findall(r"<svg\b.*?</svg>", html, flags=re.DOTALL)
+    assert len(charts) == 3
+    for chart in charts:
+        ET.fromstring(chart)  # noqa: S314
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
     assert set(re.findall(r'(?:href="|url\()#([^")]+)', html)) <= set(ids)
 
 
-def test_times_without_zone_and_periods_that_end_first_are_refused():
+def test_times_without_zone_and_periods_that_end_first_are_rejected():
     naive = datetime(2025, 3, 3)  # noqa: DTZ001
     with pytest.raises(MinutConfigurationError, match="start_at: must have a time zone"):
         page(start=naive)
@@ -320,7 +324,7 @@ def test_times_without_zone_and_periods_that_end_first_are_refused():
         page(end=START)
 
 
-def test_importing_it_loads_no_matplotlib_and_drawing_no_pyplot():
+def test_importing_loads_no_matplotlib_and_drawing_no_pyplot():
     code = (
         "import sys; from datetime import UTC, datetime; from airflow_provider_minut.report import noise_report; "
         "import airflow_provider_minut.report.charts; assert 'matplotlib' not in sys.modules; "

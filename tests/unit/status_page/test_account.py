@@ -1,4 +1,4 @@
-"""What the page asks of Minut: little, once for all who look, and never in the way of tasks."""
+"""Snapshots of an account: few requests, shared by all pages, and none while tasks need the rate limit."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ HOUR = 3600.0
 
 @pytest.fixture
 def sent(httpserver, clock):
-    """When requests came, of whatever kind."""
+    """The times of all requests, token requests included."""
     return []
 
 
 @pytest.fixture
 def serve(httpserver, clock, sent):
-    """Let Minut answer: paths lead to what is in their list, page by page."""
+    """Serve the API: each path returns its list, page by page."""
 
     def serve(homes=2, devices=3, *, lifetime=3600, token_status=200, api_status=lambda number: 200):
         lists = {
@@ -70,8 +70,8 @@ def make_account(make_client, clock):
     return make
 
 
-def looked_at(accounts, clock, hours, every=15.0):
-    """Let pages look at accounts in turn, as the page does."""
+def poll(accounts, clock, hours, every=15.0):
+    """Poll accounts in turn, as open pages do."""
     until = clock.time() + hours * HOUR
     number = 0
     while clock.time() < until:
@@ -92,7 +92,7 @@ def most_in_an_hour(times):
         {},
         {"homes": 900},
         {"homes": 5_000, "devices": 2_000},
-        {"lifetime": 1},  # each token is spent at once
+        {"lifetime": 1},  # each token expires at once
         {"token_status": 401},
         {"token_status": 500},
         {"api_status": lambda _number: 401},
@@ -102,15 +102,15 @@ def most_in_an_hour(times):
     ],
 )
 def test_open_pages_make_at_most_sixty_requests_an_hour(serve, sent, make_account, clock, account_of):
-    """Tokens included, however many pages and API servers there are, and whatever Minut answers."""
+    """Token requests included, for any number of pages and API servers, and any response."""
     serve(**account_of)
     state = MemoryState()
-    looked_at([make_account(state) for _ in range(3)], clock, hours=2.5)
+    poll([make_account(state) for _ in range(3)], clock, hours=2.5)
     assert most_in_an_hour(sent) <= 60
     assert len(sent) > 60  # it goes on
 
 
-def test_many_who_look_at_once_make_one_reading(serve, sent, make_account, tmp_path):
+def test_concurrent_pages_read_one_snapshot(serve, sent, make_account, tmp_path):
     serve()
     accounts = [make_account(FileState(tmp_path / "state", fallback=MemoryState())) for _ in range(8)]
     together = threading.Barrier(8)
@@ -128,7 +128,7 @@ def test_many_who_look_at_once_make_one_reading(serve, sent, make_account, tmp_p
     assert {account.cached().read_at for account in accounts} == {sent[0]}
 
 
-def test_next_reading_waits_in_proportion_to_the_last(serve, sent, make_account, clock):
+def test_delay_is_proportional_to_the_requests_of_the_last_snapshot(serve, sent, make_account, clock):
     serve(homes=250)
     account = make_account()
     account.read()
@@ -141,7 +141,7 @@ def test_next_reading_waits_in_proportion_to_the_last(serve, sent, make_account,
     assert len(sent) == 9
 
 
-def test_large_account_is_read_in_part_and_says_so(serve, sent, make_account):
+def test_large_account_is_read_in_part_and_marked_incomplete(serve, sent, make_account):
     serve(homes=5_000)
     account = make_account()
     account.read()
@@ -152,7 +152,7 @@ def test_large_account_is_read_in_part_and_says_so(serve, sent, make_account):
     assert snapshot.counts["homes"] == 7 * 99 + 1
 
 
-def test_whoever_is_killed_while_reading_is_not_followed_at_once(serve, sent, make_account, clock):
+def test_process_killed_while_reading_is_not_followed_at_once(serve, sent, make_account, clock):
     serve()
     state = MemoryState()
     one = make_account(state)
@@ -186,24 +186,24 @@ def test_tasks_come_first(serve, sent, make_account, clock, use):
     account = make_account()
     account.read()
     clock.advance(HOUR / 4)
-    budget = account.client._rate_limiter
+    rate_limiter = account.client._rate_limiter
     if use == "paused":
-        budget.pause(20)
+        rate_limiter.pause(20)
     else:
         for _ in range(96 if use == "most" else 21):
-            budget._take("GET /x", 300)
+            rate_limiter._take("GET /x", 300)
             clock.advance(0.1 if use == "most" else 0)
     before = account.cached()
     sent.clear()
     account.read()
     after = account.cached()
     assert sent == []
-    assert after.problem == "Not read, to leave the request budget to tasks."
+    assert after.problem == "Homes and devices were not read: tasks are using most of the rate limit."
     assert (after.devices, after.read_at, after.rejected) == (before.devices, before.read_at, False)
     assert after.next_at == clock.time() + SECONDS_PER_REQUEST
 
 
-def test_problem_is_told_and_what_was_known_stays(serve, make_account, clock):
+def test_problem_is_reported_and_the_last_snapshot_stays(serve, make_account, clock):
     serve()
     account = make_account()
     account.read()
@@ -220,7 +220,7 @@ def test_problem_is_told_and_what_was_known_stays(serve, make_account, clock):
     assert account.cached().problem == ""
 
 
-def test_refused_credentials_are_told_as_such(serve, make_account):
+def test_rejected_credentials_are_reported_as_such(serve, make_account):
     serve(token_status=401)
     account = make_account()
     account.read()
@@ -228,7 +228,7 @@ def test_refused_credentials_are_told_as_such(serve, make_account):
     assert "Minut rejected the client credentials" in account.cached().problem
 
 
-def test_nothing_readable_is_kept_and_other_credentials_find_nothing(serve, make_account, clock):
+def test_snapshot_is_encrypted_and_other_credentials_find_nothing(serve, make_account, clock):
     serve()
     state = MemoryState()
     account = make_account(state)
@@ -240,7 +240,7 @@ def test_nothing_readable_is_kept_and_other_credentials_find_nothing(serve, make
     assert make_account(state, base_url="http://127.0.0.1:9/v8").cached().read_at == 0
 
 
-def test_those_with_problems_come_first():
+def test_homes_and_devices_with_problems_come_first():
     devices = [
         {"device_id": "a", "home": "h", "offline": False, "battery": {"percent": 90}},
         {"device_id": "b", "home": "h", "offline": False, "battery": {"percent": 20}},
@@ -271,7 +271,7 @@ def test_those_with_problems_come_first():
         {"battery": {"percent": float("nan")}},
     ],
 )
-def test_what_minut_leaves_out_or_gets_wrong_is_unknown(device):
+def test_missing_and_invalid_fields_are_unknown(device):
     home, row = _device(device, {})
     assert home is None
     assert row == {
@@ -294,12 +294,12 @@ def test_snapshot_of_a_huge_account_fits_into_a_shared_file(make_account, tmp_pa
     account = make_account(state)
     import random
 
-    chance = random.Random(3)
+    generator = random.Random(3)
     devices = [
-        {"device_id": f"{chance.getrandbits(320):080x}", "home": f"{chance.getrandbits(320):080x}"}
+        {"device_id": f"{generator.getrandbits(320):080x}", "home": f"{generator.getrandbits(320):080x}"}
         for _ in range(3_000)
     ]
-    account._keep(_snapshot([], devices, True))
+    account._store(_snapshot([], devices, True))
     assert max(path.stat().st_size for path in (tmp_path / "state").iterdir()) < MAX_ENTRY_BYTES
     assert MAX_SNAPSHOT_BYTES < MAX_ENTRY_BYTES * 3 / 4
     found = account.cached()
@@ -307,9 +307,9 @@ def test_snapshot_of_a_huge_account_fits_into_a_shared_file(make_account, tmp_pa
     assert found.counts["devices"] == 3_000
 
 
-def test_readings_are_never_closer_than_their_requests_allow(serve, sent, make_account, clock):
+def test_snapshots_are_never_closer_than_their_requests_allow(serve, sent, make_account, clock):
     serve()
     account = make_account()
-    looked_at([account], clock, hours=2, every=3.0)
+    poll([account], clock, hours=2, every=3.0)
     readings = sorted(set(sent))
     assert min(later - earlier for earlier, later in pairwise(readings)) >= 2 * SECONDS_PER_REQUEST

@@ -1,4 +1,4 @@
-"""What the page tells to whom. Airflow's own rights and Chromium are in tests/system/test_page.py."""
+"""The page's data. Airflow's own permissions and Chromium are in tests/system/test_page.py."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_provider_minut.api.shared_state.factory import open_shared_state
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.plugins.minut import MinutPlugin
-from airflow_provider_minut.status_page import permissions as access
+from airflow_provider_minut.status_page import permissions
 from airflow_provider_minut.status_page.account import ACCOUNT_SETTINGS, Account
 from airflow_provider_minut.status_page.page import (
     CONTENT_SECURITY_POLICY,
@@ -34,7 +34,7 @@ WEBHOOK = registered(token="come-back")
 
 @pytest.fixture
 def minut(token_endpoint, httpserver):
-    """An account with one home and two devices; its requests."""
+    """An account with one home and two devices, and its requests."""
     devices = [{"device_id": f"d{n}", "home": "h", "description": f"<b>Device {n}</b>"} for n in range(2)]
     httpserver.expect_request("/v8/devices").respond_with_json({"devices": devices})
     homes = [{"home_id": "h", "name": "Home"}]
@@ -44,7 +44,7 @@ def minut(token_endpoint, httpserver):
 
 @pytest.fixture
 def started():
-    """What was started without waiting for it."""
+    """Functions started in the background."""
     return []
 
 
@@ -66,27 +66,27 @@ def accounts(make_client, clock, started):
     return accounts
 
 
-def test_nobody_waits_for_minut(accounts, started, minut):
+def test_page_does_not_wait_for_minut(accounts, started, minut):
     first = accounts.describe("minut_default")
     assert minut.log == []
     assert (first["credentials"], first["read_at"], first["counts"]) == ("unknown", None, None)
     accounts.describe("minut_default")
     assert len(started) == 1  # one at a time
     started.pop()()
-    told = accounts.describe("minut_default")
-    assert (told["credentials"], told["problem"], told["token"]) == ("accepted", "", "fresh")
-    assert [row["name"] for row in told["devices"]] == ["<b>Device 0</b>", "<b>Device 1</b>"]
-    assert told["counts"] == {"homes": 1, "devices": 2, "offline": 0, "low": 0}
-    assert told["rate_limit"]["last_minute"] == 2
+    described = accounts.describe("minut_default")
+    assert (described["credentials"], described["problem"], described["token"]) == ("accepted", "", "fresh")
+    assert [row["name"] for row in described["devices"]] == ["<b>Device 0</b>", "<b>Device 1</b>"]
+    assert described["counts"] == {"homes": 1, "devices": 2, "offline": 0, "low": 0}
+    assert described["rate_limit"]["last_minute"] == 2
     assert started == []
 
 
-def test_reading_that_fails_unexpectedly_is_tried_again(accounts, started, minut, caplog):
+def test_unexpected_error_is_retried(accounts, started, minut, caplog):
     accounts.describe("minut_default")
     account = accounts._opened["minut_default"][1]
     read, account.read = account.read, lambda: 1 / 0
     started.pop()()
-    assert "minut_default could not be read for the page (ZeroDivisionError)." in caplog.text
+    assert "of connection 'minut_default' for the status page (ZeroDivisionError)." in caplog.text
     account.read = read
     accounts.describe("minut_default")
     started.pop()()
@@ -96,37 +96,37 @@ def test_reading_that_fails_unexpectedly_is_tried_again(accounts, started, minut
 def test_neither_token_nor_secret_is_told(accounts, started, minut):
     accounts.describe("minut_default")
     started.pop()()
-    told = json.dumps(accounts.describe("minut_default"))
+    described = json.dumps(accounts.describe("minut_default"))
     for secret in (CLIENT_SECRET, "token-1", "Basic"):
-        assert secret not in told
+        assert secret not in described
 
 
-def test_refused_credentials_are_told_with_the_reason(accounts, started, httpserver):
+def test_rejected_credentials_are_reported_with_the_reason(accounts, started, httpserver):
     httpserver.expect_request("/v8/oauth/token").respond_with_json({"error": "invalid_client"}, 401)
     accounts.describe("minut_default")
     started.pop()()
-    told = accounts.describe("minut_default")
-    assert told["credentials"] == "rejected"
-    assert "Minut rejected the client credentials" in told["problem"]
-    assert told["token"] is None
+    described = accounts.describe("minut_default")
+    assert described["credentials"] == "rejected"
+    assert "Minut rejected the client credentials" in described["problem"]
+    assert described["token"] is None
 
 
-def test_minut_that_does_not_answer_says_nothing_of_the_credentials(accounts, started, httpserver):
+def test_credentials_are_unknown_if_minut_does_not_respond(accounts, started, httpserver):
     httpserver.expect_request("/v8/oauth/token").respond_with_data("", 503)
     accounts.describe("minut_default")
     started.pop()()
-    told = accounts.describe("minut_default")
-    assert told["credentials"] == "unknown"
-    assert "503" in told["problem"]
+    described = accounts.describe("minut_default")
+    assert described["credentials"] == "unknown"
+    assert "503" in described["problem"]
 
 
-def test_connection_that_cannot_be_used_is_told_without_its_secret(accounts, caplog):
+def test_unusable_connection_is_reported_without_its_secret(accounts, caplog):
     assert accounts.describe("bad") == {
         "conn_id": "bad",
         "problem": "timeout: must be a number of seconds",
     }
     broken = accounts.describe("broken")
-    assert broken["problem"] == "The connection could not be read (RuntimeError); see the debug log."
+    assert broken["problem"] == "Failed to read the connection (RuntimeError). See the debug log."
 
 
 def test_connection_is_read_once_a_minute(accounts, clock):
@@ -141,7 +141,7 @@ def test_connection_is_read_once_a_minute(accounts, clock):
 
 @pytest.fixture
 def page(accounts, monkeypatch):
-    monkeypatch.setattr(access, "connection_ids", lambda: {"minut_default", "minut_other"})
+    monkeypatch.setattr(permissions, "connection_ids", lambda: {"minut_default", "minut_other"})
     texts = {"main": WEBHOOK.to_json(), "other": registered().to_json()}
     state = MemoryState()
     return StatusPage(WebhookRegistry(lambda: texts), DeliveryLog(lambda: state), accounts)
@@ -149,9 +149,9 @@ def page(accounts, monkeypatch):
 
 def data(page, monkeypatch, connections=(), variables=()):
     monkeypatch.setattr(
-        access, "can_read_connection", lambda user, name: user == "me" and name in connections
+        permissions, "can_read_connection", lambda user, name: user == "me" and name in connections
     )
-    monkeypatch.setattr(access, "can_read_variable", lambda user, key: user == "me" and key in variables)
+    monkeypatch.setattr(permissions, "can_read_variable", lambda user, key: user == "me" and key in variables)
     reply = asyncio.run(page.data("me"))
     assert reply.headers["cache-control"] == "no-store"
     return json.loads(reply.body)
@@ -159,10 +159,12 @@ def data(page, monkeypatch, connections=(), variables=()):
 
 def test_connections_and_webhooks_are_told_to_whom_airflow_shows_them(page, monkeypatch):
     assert data(page, monkeypatch)["connections"] == data(page, monkeypatch)["webhooks"] == []
-    told = data(page, monkeypatch, ["minut_other"], ["minut_webhook_secret_main"])
-    assert [connection["conn_id"] for connection in told["connections"]] == ["minut_other"]
-    assert [webhook["name"] for webhook in told["webhooks"]] == ["main"]
-    assert page._accounts.opened == ["minut_other"]  # nothing is even read for whom may not see it
+    described = data(page, monkeypatch, ["minut_other"], ["minut_webhook_secret_main"])
+    assert [connection["conn_id"] for connection in described["connections"]] == ["minut_other"]
+    assert [webhook["name"] for webhook in described["webhooks"]] == ["main"]
+    assert page._accounts.opened == [
+        "minut_other"
+    ]  # connections that the user may not read are not even opened
 
 
 def test_deliveries_are_told_without_the_webhooks_secrets(page, monkeypatch):
@@ -177,11 +179,14 @@ def test_deliveries_are_told_without_the_webhooks_secrets(page, monkeypatch):
         await page._delivery_log._writer
 
     asyncio.run(note())
-    (told,) = data(page, monkeypatch, (), ["minut_webhook_secret_main"])["webhooks"]
-    assert told["accepted"][0]["outcome"] == "recorded"
-    assert (told["rejected"][0]["reason"], told["rejected"][0]["deliveries"]) == ("wrong signature", 1)
+    (described,) = data(page, monkeypatch, (), ["minut_webhook_secret_main"])["webhooks"]
+    assert described["accepted"][0]["outcome"] == "recorded"
+    assert (described["rejected"][0]["reason"], described["rejected"][0]["deliveries"]) == (
+        "wrong signature",
+        1,
+    )
     for secret in (WEBHOOK.hook_secret, WEBHOOK.hook_id, "come-back"):
-        assert secret not in json.dumps(told)
+        assert secret not in json.dumps(described)
 
 
 @pytest.mark.parametrize("path", ["/status", "/status/data"])
@@ -209,10 +214,10 @@ def test_nothing_but_what_is_in_the_page_runs_in_it():
 def test_plugin_is_a_page_of_this_airflow():
     (view,) = MinutPlugin.external_views
     assert view["destination"] == "nav"
-    assert view["href"] == "minut/status"  # below the UI's own path, wherever that is
+    assert view["href"] == "minut/status"  # relative to the path of the UI
 
 
-def test_account_of_a_connection_asks_once_and_not_for_long(minut_sandbox, tmp_path, monkeypatch):
+def test_account_of_a_connection_does_not_retry_and_times_out_early(minut_sandbox, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
     account = _open_account("minut_default")
     open_shared_state.cache_clear()
@@ -226,4 +231,4 @@ def test_connections_of_the_environment_are_listed(minut_sandbox, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_OF_ANOTHER", "http://x")
     monkeypatch.setenv("AIRFLOW_CONN_UNREADABLE", "{")
     monkeypatch.setenv("AIRFLOW_CONN_MINUT_TWO", "minut://id:secret@")
-    assert sorted(access._from_environment()) == ["minut_default", "minut_two"]
+    assert sorted(permissions._from_environment()) == ["minut_default", "minut_two"]
