@@ -8,8 +8,8 @@ from __future__ import annotations
 from airflow.providers.common.compat.sdk import conf
 
 SECTION = "minut"
-DEFAULT_EVENT_POLL_INTERVAL = 30.0  # seconds
-MIN_EVENT_POLL_INTERVAL = 1.0  # seconds
+DEFAULT_EVENT_POLL_SECONDS = 30.0  # seconds
+MIN_EVENT_POLL_SECONDS = 1.0  # seconds
 
 
 def shared_state() -> str:
@@ -19,5 +19,5 @@ def shared_state() -> str:
 
 def event_poll_interval() -> float:
     """Return the seconds between two polls for the events of a connection."""
-    interval: float = conf.getfloat(SECTION, "event_poll_interval", fallback=DEFAULT_EVENT_POLL_INTERVAL)
-    return max(interval, MIN_EVENT_POLL_INTERVAL)
+    interval: float = conf.getfloat(SECTION, "event_poll_interval", fallback=DEFAULT_EVENT_POLL_SECONDS)
+    return max(interval, MIN_EVENT_POLL_SECONDS)

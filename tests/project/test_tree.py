@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import re
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "airflow_provider_minut"
@@ -29,3 +38,76 @@ def test_every_unit_test_is_where_its_module_is():
 def test_few_modules_are_loose_in_the_root():
     loose = [path.name for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
     assert len(loose) <= MAX_LOOSE_MODULES, loose
+
+
+def test_no_two_classes_have_one_name():
+    names = Counter(
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        if "example_dags" not in path.parts
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_constants_of_time_name_their_unit():
+    """`TIMEOUT = 5.0` does not tell whether these are seconds; a timedelta does."""
+    unit = re.compile(r"_(SECONDS|MS)$")
+    time = re.compile(r"(TIMEOUT|INTERVAL|LIFETIME|PAUSE|DELAY|BACKOFF|LEASE|DEADLINE|AGE)S?$")
+    wrong = [
+        f"{path.name}: {target.id}"
+        for path in PACKAGE.rglob("*.py")
+        if "sandbox" not in path.parts and "example_dags" not in path.parts
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and not isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name) and time.search(target.id) and not unit.search(target.id)
+    ]
+    assert wrong == []
+
+
+def test_public_face_of_the_client_is_lazy():
+    from airflow_provider_minut import api
+
+    for name in api.__all__:
+        assert getattr(api, name).__module__.startswith("airflow_provider_minut.api.")
+    with pytest.raises(AttributeError):
+        importlib.import_module("airflow_provider_minut.api").nothing  # noqa: B018 - raises
+    code = "import sys, airflow_provider_minut.api; print('requests' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+# The worst words of the project's former private vocabulary (see "Names" in docs/architecture.md).
+PRIVATE_WORDS = re.compile(
+    r"\b(hopeless|blotted|whoever|somebody|slip of the pen|its turn (?:comes|would)|turn in the budget|all the same"
+    r"|mend(?:s|ed)?|what became of|is used on|vault|spells?|request budget|buys? a token|token (?:they|it) buys?)\b",
+    re.IGNORECASE,
+)
+READ_BY_PEOPLE = (
+    "airflow_provider_minut",
+    "dags",
+    "docs",
+    "README.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+)
+
+
+def test_private_words_are_not_used():
+    command = ["git", "ls-files", *READ_BY_PEOPLE]
+    tracked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    files = [ROOT / name for name in tracked if name.endswith((".py", ".md", ".html", ".svg", ".css"))]
+    assert len(files) > 150
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in files
+        if path.is_file()
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if PRIVATE_WORDS.search(line)
+    ]
+    assert found == []
