@@ -171,8 +171,7 @@ def minut_client(minut_conn_id: str) -> Iterator[MinutClient]:
     """Open the client of a connection for a task; a permanent error fails the task without retries.
 
     :param minut_conn_id: ID of a connection of type ``minut``.
-    :raises AirflowFailException: if one of :data:`~airflow_provider_minut.policies.retry.PERMANENT_ERRORS` is
-        raised.
+    :raises AirflowFailException: if a permanent error is raised (``policies.retry.PERMANENT_ERRORS``).
     :raises AirflowNotFoundException: if there is no such connection.
     """
     with fail_fast(), MinutHook(minut_conn_id).get_conn() as client:

@@ -27,7 +27,7 @@ PERMANENT_ERRORS = (MinutAuthenticationError, MinutConfigurationError, MinutPerm
 def fail_fast() -> Iterator[None]:
     """Fail the task without Airflow's retries on a permanent error.
 
-    :raises AirflowFailException: if one of :data:`PERMANENT_ERRORS` is raised.
+    :raises AirflowFailException: if one of ``PERMANENT_ERRORS`` is raised.
     """
     try:
         yield

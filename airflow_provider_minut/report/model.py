@@ -16,7 +16,7 @@ from statistics import fmean, median
 
 DAY = 86400.0
 # Used if there are too few readings to compute the usual interval.
-DEFAULT_INTERVAL = 3600.0  # seconds
+DEFAULT_INTERVAL_SECONDS = 3600.0  # seconds
 # With more rows than this, the rows of the heat map cannot be distinguished.
 MAX_DAY_ROWS = 62
 
@@ -195,4 +195,4 @@ class ReportData:
 def usual_interval(series: Iterable[Points]) -> float:
     """Return the usual seconds between two readings of a device."""
     steps = [b - a for points in series for (a, _), (b, _) in pairwise(points)]
-    return median(steps) if len(steps) >= 3 else DEFAULT_INTERVAL
+    return median(steps) if len(steps) >= 3 else DEFAULT_INTERVAL_SECONDS

@@ -42,7 +42,7 @@ class ReadingsResource(Resource):
         """Yield the readings of one sensor, oldest first (``GET /devices/{device_id}/{sensor}``).
 
         Documented for ``sound_level`` (developer.minut.com, Sensor data). How long a window may be is
-        not: requests begin with :data:`MAX_WINDOW` and are halved where the API responds 400.
+        not: requests begin with ``MAX_WINDOW`` and are halved where the API responds 400.
 
         :param device_id: of the device.
         :param sensor: ``sound_level`` (dB(A)), ``temperature`` (degrees Celsius), ``humidity`` (%),
