@@ -46,10 +46,8 @@ nitpick_ignore_regex = [
     ("py:.*", r"(airflow|collections|concurrent|contextlib|datetime|enum|pathlib|pytest|typing)\..*"),
     # Airflow's, imported for type checkers only, so without their module.
     ("py:.*", "Asset|BaseOperator|Connection|Context|SharedStreamProducer|SplitResult"),
-    (
-        "py:.*",
-        "OpenLineageDataset|OperatorLineage|RetryDecision|Airflow(Fail|NotFound|SensorTimeout)(Exception)?",
-    ),
+    ("py:.*", "OpenLineageDataset|OperatorLineage|RetryDecision"),
+    ("py:.*", "Airflow(Fail|NotFound|SensorTimeout)(Exception)?"),
     # What Airflow hands from one method of a trigger to another.
     ("py:class", r"airflow_provider_minut\.polling\.poller\.EventSnapshot"),
     # What the page in Airflow's UI keeps.
