@@ -19,8 +19,6 @@ import random
 import threading
 from collections.abc import Callable
 
-import requests
-
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.auth.token import Token, TokenEntry, TokenState, token_from_response
 from airflow_provider_minut.api.http.transport import Auth, Transport
@@ -60,10 +58,9 @@ class BasicAuth(Auth):
     def __init__(self, credentials: ClientCredentials) -> None:
         self._credentials = credentials
 
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the header."""
-        r.headers["Authorization"] = f"Basic {self._credentials.basic}"
-        return r
+    def header(self) -> str:
+        """Return the value of the ``Authorization`` header."""
+        return f"Basic {self._credentials.basic}"
 
     def secrets(self) -> tuple[str, ...]:
         """Return what a server might repeat."""
@@ -78,11 +75,10 @@ class BearerAuth(Auth):
         self._token: Token | None = None
         self._replayed = False
 
-    def __call__(self, r: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the header; this may wait for a token."""
+    def header(self) -> str:
+        """Return the value of the ``Authorization`` header; this may wait for a token."""
         self._token = self._tokens.get()
-        r.headers["Authorization"] = f"Bearer {self._token.value}"
-        return r
+        return f"Bearer {self._token.value}"
 
     def secrets(self) -> tuple[str, ...]:
         """Return what a server might repeat."""

@@ -6,13 +6,13 @@ import logging
 import os
 import re
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
 import requests
-import requests.auth
 import urllib3.exceptions
 
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
@@ -55,11 +55,12 @@ Observer = Callable[[str, float, dict[str, str]], None]
 USER_AGENT = f"airflow-provider-minut/{version('airflow-provider-minut')} requests/{requests.__version__}"
 
 
-class Auth(requests.auth.AuthBase):
-    """Attaches credentials to every attempt of one call.
+class Auth(ABC):
+    """Credentials of one call, for each of its attempts."""
 
-    As a requests ``AuthBase`` it also keeps a ``.netrc`` entry for the host from replacing them.
-    """
+    @abstractmethod
+    def header(self) -> str:
+        """Return the value of the ``Authorization`` header; this may request a token."""
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be repeated if the server echoes them."""
@@ -133,7 +134,7 @@ class Transport:
 
         :param method: HTTP method.
         :param path: path below the base URL, like ``/users/me``.
-        :param auth: attached to each attempt anew, since a token may end while one waits.
+        :param auth: credentials, attached to each attempt after its wait.
         :param params: the query, as requests takes it.
         :param json: body to send as JSON.
         :param form: body to send form-encoded.
@@ -221,15 +222,16 @@ class Transport:
             params=call.params,
             data=call.form,
             json=call.json,
-            auth=call.auth,
         )
         if call.queued:
-            # The last thing before it is sent: the server counts it when it arrives, not when its slot was,
-            # and a token that has to be fetched first may take a second.
+            # The server counts the request on arrival, so nothing slow may come between the reservation and
+            # the request: a missing token is requested first, and kept for the header.
+            call.auth.header()
             if waited := self._rate_limiter.acquire(str(call), deadline=call.deadline):
                 self._report("rate_limit_wait", waited)
             self.request_count += 1
-            call.auth(request)  # the token may have ended during the wait
+        # Attached after the wait, during which a token may expire. It replaces credentials of the URL.
+        request.headers["Authorization"] = call.auth.header()
         now = self.clock.monotonic()
         seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
         timeouts = (min(CONNECT_TIMEOUT_SECONDS, seconds), seconds)

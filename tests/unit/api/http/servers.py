@@ -20,8 +20,8 @@ def make_transport(settings, clock):
 
 
 class NoAuth(Auth):
-    def __call__(self, r):
-        return r
+    def header(self):
+        return "None"
 
 
 def serve(httpserver, *responses, path="/v8/x"):

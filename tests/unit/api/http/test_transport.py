@@ -368,6 +368,16 @@ def test_netrc_does_not_replace_the_header(httpserver, transport, tmp_path, monk
     assert asked[0].headers["Authorization"] == f"Basic {credentials.basic}"
 
 
+def test_credentials_in_the_url_do_not_replace_the_header(httpserver, transport, credentials):
+    settings = ClientSettings(base_url=transport.settings.base_url)
+    url = settings.base_url.replace("://", "://thief:stolen@")
+    object.__setattr__(settings, "base_url", url)  # the settings themselves reject it
+    transport.settings = settings
+    asked = serve(httpserver, ok())
+    get(transport, auth=BasicAuth(credentials))
+    assert asked[0].headers.getlist("Authorization") == [f"Basic {credentials.basic}"]
+
+
 def test_loopback_is_not_asked_through_a_proxy(httpserver, transport, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     serve(httpserver, ok())
