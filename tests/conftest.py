@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -102,6 +103,7 @@ def make_client(httpserver, clock, credentials):
         observe=None,
         credentials=credentials,
         clock=clock,
+        jitter=random.uniform,
         **settings,
     ):
         settings = ClientSettings(
@@ -114,6 +116,7 @@ def make_client(httpserver, clock, credentials):
             on_secret=on_secret,
             observe=observe,
             clock=clock,
+            jitter=jitter,
         )
         clients.append(client)
         return client

@@ -10,7 +10,7 @@ from typing import Any, Self
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.auth.provider import BearerAuth, TokenProvider
 from airflow_provider_minut.api.auth.token import TokenState
-from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.clock import RANDOM_JITTER, SYSTEM_CLOCK, Clock, Jitter
 from airflow_provider_minut.api.http.transport import Observer, Transport
 from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.rate_limiter import RateLimiter, RateLimitStatus
@@ -64,6 +64,8 @@ class MinutClient(
         limiter; with 1, or the seconds of the delay; and with the ``method`` and ``status`` of an attempt
         (``none`` without a response). Exceptions that it raises are ignored.
     :param clock: the time, and the way to wait.
+    :param jitter: returns a random number between its two arguments; it spreads retries and token refreshes
+        of different clients over time.
     """
 
     def __init__(
@@ -75,6 +77,7 @@ class MinutClient(
         on_secret: Callable[[str], None] = lambda _: None,
         observe: Observer | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        jitter: Jitter = RANDOM_JITTER,
     ) -> None:
         settings = settings or ClientSettings()
         super().__init__(settings)
@@ -87,7 +90,7 @@ class MinutClient(
             per_minute=settings.requests_per_minute,
             clock=clock,
         )
-        self._transport = Transport(settings, self._rate_limiter, observe=observe, clock=clock)
+        self._transport = Transport(settings, self._rate_limiter, observe=observe, clock=clock, jitter=jitter)
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
     def request(

@@ -1,8 +1,14 @@
-"""Time as the package sees it, in one object, so that tests can own it."""
+"""Time and randomness as the package sees them, injected so that tests can replace them."""
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Callable
+
+# Returns a random number between its two arguments: clients that share a rate limit or a token should not
+# act at the same time.
+Jitter = Callable[[float, float], float]
 
 
 class Clock:
@@ -25,3 +31,4 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
+RANDOM_JITTER: Jitter = random.uniform  # noqa: S311 - spreads load, guards nothing

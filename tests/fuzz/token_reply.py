@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from airflow_provider_minut.api.auth.token import MAX_LIFETIME_SECONDS, token_from_response
 from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json
 from airflow_provider_minut.exceptions import MinutError
@@ -19,7 +21,7 @@ def one_input(data: bytes) -> None:
     reply = Response(200, {"Content-Type": "application/json"}, data)
     assert str(error_from_response("POST /oauth/token", Response(400, reply.headers, data))).isprintable()
     try:
-        token = token_from_response(parse_json("POST /oauth/token", reply), (0.0, 0.0))
+        token = token_from_response(parse_json("POST /oauth/token", reply), (0.0, 0.0), random.uniform)
     except MinutError as error:
         assert str(error).isprintable()
     else:

@@ -23,6 +23,7 @@ from airflow_provider_minut.polling.conditions import PollResult
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 from airflow_provider_minut.sensors.minut import MinutHeartbeatSensor, MinutHomeEventSensor
+from airflow_provider_minut.triggers import minut as minut_trigger
 from airflow_provider_minut.triggers.minut import MinutSensorTrigger
 
 try:
@@ -276,7 +277,7 @@ def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monk
 
 
 def test_trigger_that_gets_no_answer_keeps_its_deadline(sandbox, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.triggers.minut.LAST_POLL_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(minut_trigger, "LAST_POLL_GRACE_SECONDS", 0.1)
 
     async def scenario():
         now = datetime.now(UTC)

@@ -23,6 +23,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from airflow.sdk.io import attach
 from fsspec.implementations.memory import MemoryFileSystem
 
+from airflow_provider_minut.api.http import retry
 from airflow_provider_minut.exceptions import MinutError
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
@@ -134,7 +135,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
     serve, tmp_path, databases, monkeypatch
 ):
     """50 homes, 30 days, 5 % faults, and an event uploaded late every 20 ms."""
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.FIRST_BACKOFF_SECONDS", 0.001)
+    monkeypatch.setattr(retry, "FIRST_BACKOFF_SECONDS", 0.001)
     sandbox = serve(homes=50, devices=50, noisy_periods_per_day=6, fault_rate=0.05)
     before = truth(sandbox, 50)
     assert len(before) > 15_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from airflow.sdk import Connection
@@ -178,6 +179,6 @@ def test_ca_bundle_where_this_user_may_not_look_is_none(monkeypatch):
     def forbidden(_path):
         raise PermissionError
 
-    monkeypatch.setattr("pathlib.Path.exists", forbidden)
+    monkeypatch.setattr(Path, "exists", forbidden)
     with pytest.raises(MinutConfigurationError, match="there is no CA bundle at"):
         ClientSettings(verify="/private/ca.pem")

@@ -15,7 +15,6 @@ shortly before they end.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable
 
@@ -102,7 +101,7 @@ class TokenProvider:
     one renews, the others get its result. While the old token lives nobody waits.
 
     :param credentials: what the token is asked for with.
-    :param transport: sends the token request.
+    :param transport: sends the token request; its clock and jitter are used here too.
     :param state: where the token is shared.
     :param on_secret: called with each value that must not appear in a log, before it is first used.
     """
@@ -118,6 +117,7 @@ class TokenProvider:
         self._auth = BasicAuth(credentials)
         self._transport = transport
         self._clock = transport.clock
+        self._jitter = transport.jitter
         base_url = transport.settings.base_url
         self._shared = EncryptedEntry(state, base_url, credentials.client_id, credentials.client_secret)
         self._on_secret = on_secret
@@ -154,7 +154,7 @@ class TokenProvider:
 
     def shared_entry(self) -> TokenEntry:
         """Return what is shared now, without asking for anything."""
-        return TokenEntry.load(self._shared.read(), self._clock)
+        return TokenEntry.load(self._shared.read(), self._clock, self._jitter)
 
     def invalidate(self, token: Token) -> bool:
         """Forget a token that the API refused; return whether a new one may help.
@@ -226,7 +226,7 @@ class TokenProvider:
                 try:
                     self._request_token(BACKGROUND_DEADLINE_SECONDS, 1, share=True)
                 except MinutError as error:
-                    pause = random.uniform(*BACKGROUND_RETRY_SECONDS)  # noqa: S311 - spreads load
+                    pause = self._jitter(*BACKGROUND_RETRY_SECONDS)
                     self._next_refresh_at = self._clock.monotonic() + pause
                     entry.retry_at = self._clock.time() + pause
                     self._share(entry)
@@ -247,7 +247,7 @@ class TokenProvider:
                 max_attempts=max_attempts,
                 deadline=deadline,
             )
-            token = token_from_response(reply, before)
+            token = token_from_response(reply, before, self._jitter)
         except MinutStatusError as error:
             if error.status not in {401, 403} and error.code not in OAUTH_REJECTIONS:
                 raise
@@ -255,7 +255,7 @@ class TokenProvider:
             rejection = MinutAuthenticationError(message, status=error.status)
             if share:
                 entry = TokenEntry(self._token, rejection=message)
-                entry.retry_at = self._clock.time() + random.uniform(*REJECTION_CACHE_SECONDS)  # noqa: S311 - spreads load
+                entry.retry_at = self._clock.time() + self._jitter(*REJECTION_CACHE_SECONDS)
                 self._share(entry)
             raise rejection from None
         self._token = token

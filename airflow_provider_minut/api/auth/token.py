@@ -6,12 +6,11 @@ import enum
 import json
 import logging
 import math
-import random
 import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from airflow_provider_minut.api.clock import Clock
+from airflow_provider_minut.api.clock import Clock, Jitter
 from airflow_provider_minut.exceptions import (
     MinutRequestError,
     MinutResponseError,
@@ -50,18 +49,21 @@ class Token:
     :param issued_at: seconds since the epoch, from just before it was asked for.
     :param lifetime: seconds from then on.
     :param received_at: the same moment as ``issued_at`` on the monotonic clock of this process.
+    :param jitter: returns a random number between its two arguments; it spreads refreshes over time.
     """
 
     __slots__ = ("_due", "_ends_at", "_spent", "issued_at", "lifetime", "value")
 
-    def __init__(self, value: str, issued_at: float, lifetime: float, received_at: float) -> None:
+    def __init__(
+        self, value: str, issued_at: float, lifetime: float, received_at: float, *, jitter: Jitter
+    ) -> None:
         self.value = value
         self.issued_at = issued_at
         self.lifetime = lifetime
         self._ends_at = received_at + lifetime
         # Short tokens are renewed late, so that ten lifetimes cost at most eleven requests.
         # Jitter: the first to find the token due renews it before the others look.
-        self._due = min(0.08 * lifetime, 300.0) * random.uniform(0.8, 1.0)  # noqa: S311 - spreads load
+        self._due = min(0.08 * lifetime, 300.0) * jitter(0.8, 1.0)
         self._spent = min(0.03 * lifetime, 30.0)
 
     @property
@@ -83,12 +85,13 @@ class Token:
         raise TypeError("tokens are not serialised: pass the connection id")
 
 
-def token_from_response(reply: Any, before: tuple[float, float]) -> Token:
+def token_from_response(reply: Any, before: tuple[float, float], jitter: Jitter) -> Token:
     """Return the token in a reply of the token endpoint (RFC 6749, 5.1).
 
     :param reply: the parsed JSON.
     :param before: wall and monotonic time just before the request; a slow reply thus never makes the
         token look younger than it is.
+    :param jitter: see :class:`Token`.
     :raises MinutResponseError: if there is no usable token in it.
     :raises MinutServerError: if it says that the server failed, although its status said success.
     :raises MinutRequestError: if it names any other OAuth error.
@@ -106,7 +109,7 @@ def token_from_response(reply: Any, before: tuple[float, float]) -> Token:
     kind = reply.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
         raise MinutResponseError("The token_type is not Bearer, so the token cannot be used.")
-    return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1])
+    return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1], jitter=jitter)
 
 
 def _is_sendable(value: str) -> bool:
@@ -170,7 +173,7 @@ class TokenEntry:
         return json.dumps(data).encode()
 
     @classmethod
-    def load(cls, entry: bytes | None, clock: Clock) -> TokenEntry:
+    def load(cls, entry: bytes | None, clock: Clock, jitter: Jitter) -> TokenEntry:
         """Return what is usable of an entry: nothing, if it is broken, foreign or from the future."""
         if entry is None:
             return cls()
@@ -183,14 +186,18 @@ class TokenEntry:
             waiting = now < retry_at <= now + CLOCK_TOLERANCE_SECONDS
             loaded = cls(rejection=str(data["rejection"]), retry_at=retry_at) if waiting else cls()
             if "access_token" in data:
-                loaded.token = _shared_token(data["access_token"], data["issued_at"], data["lifetime"], clock)
+                loaded.token = _shared_token(
+                    data["access_token"], data["issued_at"], data["lifetime"], clock, jitter
+                )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             log.debug("A shared token entry cannot be read; it is replaced.")
             return cls()
         return loaded
 
 
-def _shared_token(value: str, issued_at: float, lifetime: float, clock: Clock) -> Token | None:
+def _shared_token(
+    value: str, issued_at: float, lifetime: float, clock: Clock, jitter: Jitter
+) -> Token | None:
     """Return the token that another process got, unless it is none, or from the future."""
     age = clock.time() - issued_at
     if not (
@@ -200,4 +207,4 @@ def _shared_token(value: str, issued_at: float, lifetime: float, clock: Clock) -
     ):
         return None
     # The age by the wall clock is all that processes share.
-    return Token(value, issued_at, lifetime, clock.monotonic() - max(age, 0.0))
+    return Token(value, issued_at, lifetime, clock.monotonic() - max(age, 0.0), jitter=jitter)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 
 import tenacity
 
-from airflow_provider_minut.api.clock import Clock
+from airflow_provider_minut.api.clock import Clock, Jitter
 from airflow_provider_minut.exceptions import MinutError, MinutStatusError
 
 # What may be repeated although the first try may have been carried out (RFC 9110, 9.2.2).
@@ -35,7 +34,12 @@ class TransientError(Exception):
 
 
 def retrying(
-    max_attempts: int, *, deadline: float, clock: Clock, announce: Callable[[MinutError, float, int], None]
+    max_attempts: int,
+    *,
+    deadline: float,
+    clock: Clock,
+    jitter: Jitter,
+    announce: Callable[[MinutError, float, int], None],
 ) -> tenacity.Retrying:
     """Return the loop that repeats an attempt while that may help and is in time.
 
@@ -44,6 +48,7 @@ def retrying(
     :param max_attempts: how often in all.
     :param deadline: when to give up, on the monotonic clock.
     :param clock: the time, and the way to wait.
+    :param jitter: returns a random number between its two arguments.
     :param announce: called before each pause with the error, the seconds, and the number of the attempt
         that follows.
     """
@@ -57,7 +62,7 @@ def retrying(
 
     return tenacity.Retrying(
         stop=hopeless,
-        wait=_pause,
+        wait=lambda state: _pause(state, jitter),
         retry=tenacity.retry_if_exception_type(TransientError),
         sleep=clock.sleep,
         before_sleep=lambda state: announce(_failure(state), state.upcoming_sleep, state.attempt_number + 1),
@@ -72,10 +77,10 @@ def _failure(state: tenacity.RetryCallState) -> MinutError:
     return transient.error
 
 
-def _pause(state: tenacity.RetryCallState) -> float:
+def _pause(state: tenacity.RetryCallState, jitter: Jitter) -> float:
     """Return seconds to wait before the next attempt: full jitter, but never less than Retry-After."""
     backoff = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**state.attempt_number)
-    return max(random.uniform(0, backoff), _retry_after(state))  # noqa: S311 - spreads load, guards nothing
+    return max(jitter(0, backoff), _retry_after(state))
 
 
 def _retry_after(state: tenacity.RetryCallState) -> float:

@@ -15,7 +15,7 @@ from typing import Any
 import requests
 import urllib3.exceptions
 
-from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.clock import RANDOM_JITTER, SYSTEM_CLOCK, Clock, Jitter
 from airflow_provider_minut.api.http.adapter import TimedAdapter
 from airflow_provider_minut.api.http.network_errors import (
     CONNECT_TIMEOUT_SECONDS,
@@ -96,6 +96,7 @@ class Transport:
     :param rate_limiter: grants each attempt its turn.
     :param observe: told of each request, see :class:`~airflow_provider_minut.api.client.MinutClient`.
     :param clock: the time, and the way to wait.
+    :param jitter: returns a random number between its two arguments; it spreads retries over time.
     """
 
     def __init__(
@@ -105,11 +106,13 @@ class Transport:
         *,
         observe: Observer | None = None,
         clock: Clock = SYSTEM_CLOCK,
+        jitter: Jitter = RANDOM_JITTER,
     ) -> None:
         self.settings = settings
         self._rate_limiter = rate_limiter
         self._observe = observe
         self.clock = clock
+        self.jitter = jitter
         self.request_count = 0
         self._session: requests.Session | None = None
         self._pid = os.getpid()
@@ -161,7 +164,7 @@ class Transport:
             if isinstance(error, MinutRateLimitError):
                 self._rate_limiter.pause(seconds)  # for all, not for this process alone
 
-        attempts = retrying(most, deadline=give_up, clock=self.clock, announce=announce)
+        attempts = retrying(most, deadline=give_up, clock=self.clock, jitter=self.jitter, announce=announce)
         try:
             return attempts(self._attempt, call)
         except MinutNotFoundError:

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 
+from airflow_provider_minut.api.auth import provider
 from airflow_provider_minut.api.shared_state.file import FileState
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE, MemoryState
 from tests.integration.faults.fault import Fault, fork, get, kill_at_end, post
@@ -61,7 +62,7 @@ def signalled(number, *, call=get, during="api", on_term=None):
 
 def short_patience(bench):
     """Wait a second for others, not thirty."""
-    bench.monkeypatch.setattr("airflow_provider_minut.api.auth.provider.TOKEN_DEADLINE_SECONDS", 1.0)
+    bench.monkeypatch.setattr(provider, "TOKEN_DEADLINE_SECONDS", 1.0)
 
 
 def in_rate_limit_wait(number, on_term=None):

@@ -10,6 +10,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import log as sdk_log
 from asgiref.sync import sync_to_async
 
 from airflow_provider_minut.api.auth.token import TokenEntry
@@ -137,7 +138,7 @@ def test_bad_setting_names_connection_and_field(monkeypatch):
 
 def test_airflow_masks_token_and_basic_value(minut_sandbox, monkeypatch):
     masked = []
-    monkeypatch.setattr("airflow.sdk.log.mask_secret", lambda value, name=None: masked.append(value))
+    monkeypatch.setattr(sdk_log, "mask_secret", lambda value, name=None: masked.append(value))
     hook = MinutHook()
     token = hook.get_access_token()
     assert masked == [hook.get_conn()._tokens._auth._credentials.basic, token]
@@ -145,7 +146,7 @@ def test_airflow_masks_token_and_basic_value(minut_sandbox, monkeypatch):
 
 def test_proxy_with_a_password_is_masked(minut_sandbox, monkeypatch):
     masked = []
-    monkeypatch.setattr("airflow.sdk.log.mask_secret", lambda value, name=None: masked.append(value))
+    monkeypatch.setattr(sdk_log, "mask_secret", lambda value, name=None: masked.append(value))
     connect(monkeypatch, extra={"proxies": {"https": "http://u:hunter22@p:1"}})
     MinutHook().get_conn()
     assert "http://u:hunter22@p:1" in masked

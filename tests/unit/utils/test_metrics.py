@@ -88,10 +88,11 @@ def test_names_are_documented():
 
 
 def test_connection_of_the_hook_is_a_tag(minut_sandbox, monkeypatch):
+    from airflow_provider_minut.hooks import minut
     from airflow_provider_minut.hooks.minut import MinutHook
 
     seen = []
-    monkeypatch.setattr("airflow_provider_minut.hooks.minut.count", lambda *entry: seen.append(entry))
+    monkeypatch.setattr(minut, "count", lambda *entry: seen.append(entry))
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps(json.loads(minut_sandbox.connection_json)))
     MinutHook("other").get_current_user()
     assert {entry[0] for entry in seen} == {"other"}

@@ -36,14 +36,10 @@ def collected():
 
     try:
         from airflow.sdk import lineage
-
-        place = "airflow.sdk.lineage"
     except ImportError:
         from airflow.lineage import hook as lineage
-
-        place = "airflow.lineage.hook"
     collector = lineage.HookLineageCollector()
-    with mock.patch(f"{place}.get_hook_lineage_collector", autospec=True, return_value=collector):
+    with mock.patch.object(lineage, "get_hook_lineage_collector", autospec=True, return_value=collector):
         sdk.__dict__.pop("get_hook_lineage_collector", None)
         yield lambda: collector.collected_assets
     sdk.__dict__.pop("get_hook_lineage_collector", None)

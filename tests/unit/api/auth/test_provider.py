@@ -10,6 +10,7 @@ import time
 import pytest
 from werkzeug import Response
 
+from airflow_provider_minut.api.auth import provider
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.exceptions import (
@@ -305,7 +306,7 @@ def test_renewal_that_hangs_elsewhere_is_not_waited_for_for_ever(
     """Whoever holds the lock may be stopped. After the deadline each asks for itself."""
     state = MemoryState()
     client = make_client(state=state)
-    monkeypatch.setattr("airflow_provider_minut.api.auth.provider.REFRESH_POLL_SECONDS", 0.001)
+    monkeypatch.setattr(provider, "REFRESH_POLL_SECONDS", 0.001)
     with state.lock(client._tokens._shared.name, timeout=1):
         ticking = threading.Thread(target=lambda: [clock.advance(1) or time.sleep(0.005) for _ in range(60)])
         ticking.start()

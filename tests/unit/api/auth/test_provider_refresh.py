@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from contextlib import contextmanager
 
@@ -50,11 +51,8 @@ class StuckState(MemoryState):
 
 
 @pytest.fixture(params=[0, 1], ids=["shortest", "longest"])
-def pause_of(request, monkeypatch):
-    """Make chance take the end of each range; return which end."""
-    monkeypatch.setattr(
-        "airflow_provider_minut.api.auth.provider.random.uniform", lambda *ends: ends[request.param]
-    )
+def pause_of(request):
+    """Jitter that is always the same end of its range."""
     return lambda *ends: ends[request.param]
 
 
@@ -95,12 +93,12 @@ def test_refusal_is_kept_as_long_as_it_counts(make_client, httpserver, clock, pa
     for moment in (0, pause - 0.1):
         clock.now += moment
         with pytest.raises(MinutAuthenticationError) as caught:
-            make_client(state=state).get_access_token()
+            make_client(state=state, jitter=pause_of).get_access_token()
         assert (len(asked), caught.value.status) == (1, 401)
     assert state.lifetimes == [pause]
     clock.now += 0.2
     with pytest.raises(MinutAuthenticationError):
-        make_client(state=state).get_access_token()
+        make_client(state=state, jitter=pause_of).get_access_token()
     assert len(asked) == 2
 
 
@@ -109,11 +107,11 @@ def test_failed_renewal_is_tried_again_by_anybody_after_a_pause(make_client, htt
     state = MemoryState()
 
     def look_as_another():
-        other = make_client(state=state)
+        other = make_client(state=state, jitter=pause_of)
         look(other)  # finds the token
         look(other)  # finds that it is due
 
-    first = make_client(state=state)
+    first = make_client(state=state, jitter=pause_of)
     look(first)
     clock.advance(3400)
     look(first)
@@ -125,7 +123,7 @@ def test_failed_renewal_is_tried_again_by_anybody_after_a_pause(make_client, htt
     clock.advance(0.1)
     look(first)
     assert len(asked) == 3
-    look(make_client(state=state))  # the first one's failure counts for the others too
+    look(make_client(state=state, jitter=pause_of))  # the first one's failure counts for the others too
     assert len(asked) == 3
     clock.advance(pause_of(20, 40) - 0.1)
     look_as_another()
@@ -320,5 +318,5 @@ def test_refused_token_that_another_has_replaced_already_costs_no_request(make_c
 @pytest.mark.parametrize(("value", "may_help"), [("a", True), ("m", False), ("z", True)])
 def test_only_the_token_that_was_futile_is_not_replaced(make_client, token_endpoint, value, may_help):
     tokens = make_client()._tokens
-    tokens.note_futile_refresh(Token("m", 0.0, 60.0, 0.0))
-    assert tokens.invalidate(Token(value, 0.0, 60.0, 0.0)) == may_help
+    tokens.note_futile_refresh(Token("m", 0.0, 60.0, 0.0, jitter=random.uniform))
+    assert tokens.invalidate(Token(value, 0.0, 60.0, 0.0, jitter=random.uniform)) == may_help

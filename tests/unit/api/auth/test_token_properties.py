@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from random import uniform
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -51,7 +52,7 @@ def is_safe(token):
 @given(replies | json_values)
 def test_token_reply_gives_a_safe_token_or_a_typed_error_without_it(reply):
     try:
-        token = token_from_response(reply, (NOW, 1000.0))
+        token = token_from_response(reply, (NOW, 1000.0), uniform)
     except (MinutResponseError, MinutStatusError) as error:
         value = reply.get("access_token") if isinstance(reply, dict) else None
         assert not isinstance(value, str) or len(value) < 20 or value not in str(error)
@@ -74,26 +75,26 @@ def test_token_reply_gives_a_safe_token_or_a_typed_error_without_it(reply):
 )
 def test_shared_entry_gives_a_safe_token_or_none(entry):
     clock = FakeClock()
-    loaded = TokenEntry.load(json.dumps(entry).encode(), clock)
+    loaded = TokenEntry.load(json.dumps(entry).encode(), clock, uniform)
     assert loaded.token is None or is_safe(loaded.token)
     assert isinstance(loaded.rejection, str)
     assert math.isfinite(loaded.ends_at)
     clock.advance(MAX_LIFETIME_SECONDS + 61)  # no entry keeps a token, or a rejection, for ever
     assert loaded.token is None or loaded.token.state(clock) is TokenState.SPENT
-    assert TokenEntry.load(loaded.dump(), clock).rejection == ""
+    assert TokenEntry.load(loaded.dump(), clock, uniform).rejection == ""
 
 
 @given(st.binary(max_size=200))
 def test_shared_entry_that_is_no_json_is_no_entry(entry):
-    loaded = TokenEntry.load(entry, FakeClock())
+    loaded = TokenEntry.load(entry, FakeClock(), uniform)
     assert (loaded.token, loaded.rejection) == (None, "")
 
 
 @given(values, st.floats(-3600, 0), st.floats(0.1, MAX_LIFETIME_SECONDS))
 def test_entry_that_was_dumped_is_loaded(value, age, lifetime):
     clock = FakeClock()
-    token = Token(value, clock.now + age, lifetime, clock.ticks + age)
-    loaded = TokenEntry.load(TokenEntry(token).dump(), clock).token
+    token = Token(value, clock.now + age, lifetime, clock.ticks + age, jitter=uniform)
+    loaded = TokenEntry.load(TokenEntry(token).dump(), clock, uniform).token
     assert (loaded.value, loaded.issued_at, loaded.lifetime) == (value, token.issued_at, lifetime)
 
 
@@ -103,7 +104,7 @@ def test_entry_that_was_dumped_is_loaded(value, age, lifetime):
 )
 def test_token_only_ages(lifetime, moments):
     clock = FakeClock()
-    token = Token("a", clock.now, lifetime, clock.ticks)
+    token = Token("a", clock.now, lifetime, clock.ticks, jitter=uniform)
     order = list(TokenState)
     ages = []
     for moment in sorted(moments):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 
@@ -13,10 +14,18 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 
 
-def make_transport(settings, clock):
+def make_transport(settings, clock, jitter=random.uniform):
     limits = {"per_second": 10**6, "per_minute": 10**6}
     budget = RateLimiter(MemoryState(), settings.base_url, "id", **limits, clock=clock)
-    return Transport(settings, budget, clock=clock)
+    return Transport(settings, budget, clock=clock, jitter=jitter)
+
+
+def shortest(low, _high):
+    return low
+
+
+def longest(_low, high):
+    return high
 
 
 class NoAuth(Auth):
@@ -81,8 +90,9 @@ class RawServer:
         self._thread.join(5)
 
 
-def raw_transport(server, clock, **settings):
-    return make_transport(ClientSettings(base_url=server.base_url, timeout=5.0, **settings), clock=clock)
+def raw_transport(server, clock, jitter=random.uniform, **settings):
+    settings = ClientSettings(base_url=server.base_url, timeout=5.0, **settings)
+    return make_transport(settings, clock=clock, jitter=jitter)
 
 
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
 import threading
@@ -30,6 +31,7 @@ from tests.unit.api.http.servers import (
     GOOD,
     RawServer,
     get,
+    longest,
     make_transport,
     ok,
     raw_transport,
@@ -315,21 +317,19 @@ def test_attempts_end_with_the_last_error_and_its_count(httpserver, transport):
     assert len(asked) == 5
 
 
-def test_backoff_grows_and_is_bounded(httpserver, clock, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda _low, high: high)
+def test_backoff_grows_and_is_bounded(httpserver, clock):
     serve(httpserver, status(502))
     settings = ClientSettings(base_url=httpserver.url_for("/v8"), max_attempts=8)
     with pytest.raises(MinutServerError):
-        get(make_transport(settings, clock=clock))
+        get(make_transport(settings, clock=clock, jitter=longest))
     assert clock.slept == [2, 4, 8, 16, 30, 30, 30]
 
 
-def test_no_attempt_begins_after_the_deadline(httpserver, clock, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda _low, high: high)
+def test_no_attempt_begins_after_the_deadline(httpserver, clock):
     asked = serve(httpserver, status(502))
     settings = ClientSettings(base_url=httpserver.url_for("/v8"), max_attempts=100, deadline=10.0)
     with pytest.raises(MinutServerError):
-        get(make_transport(settings, clock=clock))
+        get(make_transport(settings, clock=clock, jitter=longest))
     assert (clock.slept, len(asked)) == ([2, 4], 3)
 
 
@@ -400,6 +400,6 @@ def test_session_is_not_taken_across_a_fork(httpserver, transport, monkeypatch, 
     serve(httpserver, ok())
     get(transport)
     before = transport._session
-    monkeypatch.setattr("airflow_provider_minut.api.http.transport.os.getpid", lambda: child)
+    monkeypatch.setattr(os, "getpid", lambda: child)
     get(transport)
     assert transport._session is not before

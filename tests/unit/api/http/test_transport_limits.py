@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from requests import exceptions
+from urllib3.util import connection as urllib3_connection
 from werkzeug import Response
 
 from airflow_provider_minut.api.http.transport import MAX_BODY_BYTES
@@ -31,10 +33,12 @@ from tests.unit.api.http.servers import (
     NoAuth,
     RawServer,
     get,
+    longest,
     make_transport,
     ok,
     raw_transport,
     serve,
+    shortest,
     status,
 )
 
@@ -64,9 +68,9 @@ def test_attempt_has_the_timeout_or_what_is_left_and_connecting_five_seconds_of_
 
 
 def test_later_attempts_have_only_what_is_left(httpserver, clock, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda _low, high: high)
     serve(httpserver, status(502), ok())
-    transport = make_transport(ClientSettings(base_url=httpserver.url_for("/v8"), timeout=30), clock=clock)
+    settings = ClientSettings(base_url=httpserver.url_for("/v8"), timeout=30)
+    transport = make_transport(settings, clock=clock, jitter=longest)
     seen = watch_timeouts(transport, monkeypatch)
     get(transport, deadline=6)
     assert seen == [pytest.approx((5, 6)), pytest.approx((4, 4))]
@@ -83,11 +87,11 @@ def test_deadline_and_attempts_of_a_call_replace_those_of_the_settings(httpserve
     assert transport.request_count == 3
 
 
-def test_attempt_that_would_begin_at_the_deadline_is_not_made(httpserver, clock, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda _low, high: high)
+def test_attempt_that_would_begin_at_the_deadline_is_not_made(httpserver, clock):
     asked = serve(httpserver, status(502))
+    settings = ClientSettings(base_url=httpserver.url_for("/v8"))
     with pytest.raises(MinutServerError):
-        get(make_transport(ClientSettings(base_url=httpserver.url_for("/v8")), clock=clock), deadline=6)
+        get(make_transport(settings, clock=clock, jitter=longest), deadline=6)
     assert len(asked) == 2  # after 2 s, but not after 2 + 4
 
 
@@ -122,10 +126,9 @@ def test_success_is_2xx(clock, code, is_good):
                 get(transport)
 
 
-def test_pauses_begin_with_none_at_all(httpserver, transport, clock, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda low, _high: low)
+def test_pauses_begin_with_none_at_all(httpserver, clock):
     serve(httpserver, status(502), ok())
-    get(transport)
+    get(make_transport(ClientSettings(base_url=httpserver.url_for("/v8")), clock=clock, jitter=shortest))
     assert clock.slept == [0]
 
 
@@ -182,7 +185,7 @@ def test_host_that_has_no_address_is_named_as_such(clock, monkeypatch):
     def unknown(*_args):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
-    monkeypatch.setattr("socket.getaddrinfo", unknown)
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     settings = ClientSettings(base_url="https://minut.example/v8", proxies={}, max_attempts=2)
     with pytest.raises(MinutConnectionError, match="the host name could not be resolved. .*Gave up after 2"):
         get(make_transport(settings, clock=clock), method="POST")
@@ -192,7 +195,7 @@ def test_no_connection_in_time_is_repeated_also_for_a_post(clock, monkeypatch):
     def silent(*_args, **_kwargs):
         raise TimeoutError
 
-    monkeypatch.setattr("urllib3.util.connection.create_connection", silent)
+    monkeypatch.setattr(urllib3_connection, "create_connection", silent)
     settings = ClientSettings(base_url="http://127.0.0.1:9/v8", max_attempts=2)
     with pytest.raises(MinutConnectionError, match="no connection within 5 s. .*Gave up after 2 attempts"):
         get(make_transport(settings, clock=clock), method="POST")
@@ -286,7 +289,7 @@ def test_session_of_the_parent_is_not_closed_by_the_child(httpserver, transport,
     serve(httpserver, ok())
     get(transport)
     transport._session.close = pytest.fail
-    monkeypatch.setattr("airflow_provider_minut.api.http.transport.os.getpid", lambda: child)
+    monkeypatch.setattr(os, "getpid", lambda: child)
     transport.close()
     assert transport._session is None
 
@@ -318,10 +321,9 @@ def test_request_that_was_refused_as_it_stands_is_final(httpserver, transport):
     assert (len(asked), caught.value.code) == (1, "bad_limit")
 
 
-def test_each_repetition_is_announced_with_its_pause_and_number(httpserver, transport, caplog, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda _low, high: high)
+def test_each_repetition_is_announced_with_its_pause_and_number(httpserver, clock, caplog):
     serve(httpserver, status(502), status(502), ok())
-    get(transport)
+    get(make_transport(ClientSettings(base_url=httpserver.url_for("/v8")), clock=clock, jitter=longest))
     told = [m for m in caplog.messages if "Trying again" in m]
     assert [m.partition(" Trying ")[2] for m in told] == [
         "again in 2.0 s (attempt 2 of 5).",
@@ -330,10 +332,9 @@ def test_each_repetition_is_announced_with_its_pause_and_number(httpserver, tran
     assert all(m.startswith("GET /x answered 502.") for m in told)
 
 
-def test_pauses_after_a_lost_connection_begin_with_none_too(clock, monkeypatch):
-    monkeypatch.setattr("airflow_provider_minut.api.http.retry.random.uniform", lambda low, _high: low)
+def test_pauses_after_a_lost_connection_begin_with_none_too(clock):
     with RawServer(b"", GOOD) as server:
-        assert get(raw_transport(server, clock)) == {"a": 1}
+        assert get(raw_transport(server, clock, jitter=shortest)) == {"a": 1}
     assert clock.slept == [0]
 
 

@@ -8,10 +8,13 @@ import os
 import random
 import stat
 import sys
+import tempfile
+import time
 
 import pytest
 
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
+from airflow_provider_minut.api.shared_state import file as file_module
 from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.factory import open_shared_state
 from airflow_provider_minut.api.shared_state.file import FileState, default_directory
@@ -114,7 +117,7 @@ def test_full_disk_costs_a_warning_and_not_the_task(
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("airflow_provider_minut.api.shared_state.file.os.fdopen", full)
+    monkeypatch.setattr(os, "fdopen", full)
     assert make_client(state=state).get_access_token() == "token-1"
     assert "No space left on device" in caplog.text
 
@@ -212,7 +215,7 @@ def test_places_have_names(tmp_path, monkeypatch):
     assert open_shared_state("memory") is PROCESS_STATE
     assert open_shared_state("file") is open_shared_state("file")
     assert open_shared_state(f"file://{tmp_path}/a%20b")._directory == tmp_path / "a b"
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert default_directory() == tmp_path / f"airflow-provider-minut-{os.geteuid()}"
 
 
@@ -262,7 +265,7 @@ def test_log_that_is_no_file_costs_a_warning_and_is_counted_in_memory(state, dir
 def test_log_that_a_stopped_process_holds_is_waited_for_and_then_left_alone(
     state, directory, caplog, monkeypatch
 ):
-    monkeypatch.setattr("airflow_provider_minut.api.shared_state.file.UPDATE_LOCK_TIMEOUT_SECONDS", 0.01)
+    monkeypatch.setattr(file_module, "UPDATE_LOCK_TIMEOUT_SECONDS", 0.01)
     state.reserve("log", [Rate(1, 60)], now=1e9, within=1)
     with (directory / "log").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -279,7 +282,7 @@ def test_log_that_was_removed_while_its_lock_was_waited_for_is_made_anew(state, 
             (directory / "log").unlink()
             fcntl.flock(held, fcntl.LOCK_UN)
 
-        monkeypatch.setattr("airflow_provider_minut.api.shared_state.file.time.sleep", remove_and_release)
+        monkeypatch.setattr(time, "sleep", remove_and_release)
         assert state.reserve("log", [Rate(1, 60)], now=1e9, within=1) == 0
     assert len(state.reservations("log", now=1e9).ahead) == 1
 
