@@ -12,7 +12,8 @@ from itertools import islice
 from typing import IO, Any, Protocol, cast
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
+from airflow_provider_minut.extraction.datasets import Dataset, tabular
+from airflow_provider_minut.extraction.extractor import Row
 
 # Rows that are turned into bytes at a time.
 BATCH_ROWS = 1_000

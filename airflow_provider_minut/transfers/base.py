@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.extraction.datasets import (
+from airflow_provider_minut.extraction.datasets import Dataset, checked_dataset
+from airflow_provider_minut.extraction.extractor import (
     DEFAULT_SENSORS,
     DEFAULT_TIME_RESOLUTION,
-    Dataset,
+    Extractor,
     Selection,
-    checked_dataset,
 )
-from airflow_provider_minut.extraction.extractor import Extractor
 from airflow_provider_minut.hooks.minut import MinutHook, minut_client
 from airflow_provider_minut.utils.validation import checked_moment, checked_names
 
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
-# Which time range an undated extraction has: none.
-_NO_RANGE = datetime.fromtimestamp(0, UTC)
+# The time range of a dataset that has none.
+_ALL_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class MinutTransferOperator(BaseOperator):
@@ -95,8 +94,8 @@ class MinutTransferOperator(BaseOperator):
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor, dict[str, Any]]]:
         """Open what was asked for; gives also the dataset and the time range, for the result."""
         with minut_client(self.minut_conn_id) as client:
-            selection = self._selection(context)
-            dataset = checked_dataset(selection.dataset)
+            dataset = checked_dataset(self.dataset)
+            selection = self._selection(context, ranged=dataset.ranged)
             times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
             covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
             self._read_from = client.settings.base_url
@@ -131,11 +130,9 @@ class MinutTransferOperator(BaseOperator):
     def _is_tabular(self) -> bool:
         """Return whether what was written has the dataset's columns only, and ``additional_fields``."""
 
-    def _selection(self, context: Context) -> Selection:
-        ranged = checked_dataset(self.dataset).ranged
-        start, end = self._range(context) if ranged else (_NO_RANGE, _NO_RANGE)
+    def _selection(self, context: Context, *, ranged: bool) -> Selection:
+        start, end = self._range(context) if ranged else _ALL_TIME
         return Selection(
-            dataset=self.dataset,
             start_at=start - self.lookback if ranged else start,
             end_at=end,
             home_ids=checked_names("home_ids", self.home_ids),

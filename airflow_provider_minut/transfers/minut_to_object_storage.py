@@ -70,7 +70,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
             check_format(self.format)
             path = ObjectStoragePath(self.path)
             with _replaced(path) as file:
-                FORMATS[self.format](dataset, extraction.rows(), file)
+                FORMATS[self.format](dataset, extraction.rows(dataset.read), file)
         result: dict[str, Any] = {
             "path": self.path,
             "rows": extraction.row_count,

@@ -15,7 +15,8 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_minut.api.times import from_text
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.extraction.datasets import Dataset, Row, tabular
+from airflow_provider_minut.extraction.datasets import Dataset, tabular
+from airflow_provider_minut.extraction.extractor import Row
 from airflow_provider_minut.extraction.formats import FORMATS, read_jsonl
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.transfers.base import MinutTransferOperator
@@ -64,7 +65,7 @@ class MinutToSqlOperator(MinutTransferOperator):
                 )
             hook = BaseHook.get_hook(self.conn_id)
             with tempfile.TemporaryFile() as file:
-                FORMATS["jsonl.gz"](dataset, extraction.rows(), file)
+                FORMATS["jsonl.gz"](dataset, extraction.rows(dataset.read), file)
                 file.seek(0)
                 self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
         result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}

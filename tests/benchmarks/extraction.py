@@ -24,8 +24,8 @@ import requests
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.extraction.datasets import DATASETS, Selection
-from airflow_provider_minut.extraction.extractor import Extractor
+from airflow_provider_minut.extraction.datasets import DATASETS
+from airflow_provider_minut.extraction.extractor import Extractor, Selection
 from airflow_provider_minut.extraction.formats import COMPRESSION_LEVEL, FORMATS
 from airflow_provider_minut.transfers.minut_to_object_storage import _replaced
 from tests.benchmarks.processes import api, show
@@ -45,10 +45,11 @@ def extract(base_url, client_id, client_secret, days, path, settings=NO_LIMIT) -
     client = MinutClient(
         ClientCredentials(client_id, client_secret), ClientSettings(base_url=base_url, **settings)
     )
-    selection = Selection(dataset="events", start_at=END - timedelta(days=days), end_at=END, home_ids=[HOME])
+    selection = Selection(start_at=END - timedelta(days=days), end_at=END, home_ids=[HOME])
     with client, _replaced(ObjectStoragePath(path)) as file:
         extraction = Extractor(client, selection)
-        FORMATS["jsonl.gz"](DATASETS["events"], extraction.rows(), file)
+        dataset = DATASETS["events"]
+        FORMATS["jsonl.gz"](dataset, extraction.rows(dataset.read), file)
     return extraction.row_count, extraction.request_count
 
 
