@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +16,14 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 
 log = logging.getLogger(__name__)
 
-EXTRA_KEYS = ("timeout", *COUNT_FIELDS, "verify", "proxies")
+# Converts the text of each extra. Text that is not accepted raises an error and stays as it is.
+_FROM_TEXT: dict[str, Callable[[str], Any]] = {
+    "timeout": float,
+    **dict.fromkeys(COUNT_FIELDS, int),
+    "verify": lambda text: {"true": True, "false": False}[text.strip().lower()],
+    "proxies": json.loads,
+}
+EXTRA_KEYS = tuple(_FROM_TEXT)
 DEFAULT_PATH = urlsplit(DEFAULT_BASE_URL).path
 
 # How a user knows what the API calls by its own name.
@@ -101,52 +109,12 @@ def _extra(conn_id: str, extra: str | None) -> dict[str, Any]:
 
 
 def _settings(extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings from extra values, which are strings when they come from a connection URI."""
+    """Return the values of the extra as settings. Text, as in a connection URI, is converted if possible."""
     settings = dict(extra)
-    if "timeout" in extra:
-        settings["timeout"] = _number("timeout", extra["timeout"], float)
-    for key in COUNT_FIELDS:
-        if key in extra:
-            settings[key] = _number(key, extra[key], int)
-    if "verify" in extra:
-        settings["verify"] = _verify(extra["verify"])
-    if "proxies" in extra:
-        settings["proxies"] = _proxies(extra["proxies"])
+    for key, value in extra.items():
+        if isinstance(value, str):
+            with suppress(KeyError, ValueError, RecursionError):  # ClientSettings rejects text that stays
+                settings[key] = _FROM_TEXT[key](value)
+    if isinstance(proxy := settings.get("proxies"), str):
+        settings["proxies"] = {"http": proxy, "https": proxy}
     return settings
-
-
-def _number(key: str, value: Any, kind: type[int] | type[float]) -> Any:
-    whole = "a whole number" if kind is int else "a number"
-    try:
-        if (
-            isinstance(value, str | int | float)
-            and not isinstance(value, bool)
-            and kind(value) == float(value)
-        ):
-            return kind(value)
-    except (ValueError, OverflowError):
-        pass
-    raise MinutConfigurationError(key, f"must be {whole}, is {type(value).__name__}")
-
-
-def _verify(value: Any) -> bool | str:
-    named = {"true": True, "false": False}
-    if isinstance(value, str):
-        return named.get(value.strip().lower(), value)
-    if isinstance(value, bool):
-        return value
-    raise MinutConfigurationError("verify", f"must be true, false or a path, is {type(value).__name__}")
-
-
-def _proxies(value: Any) -> dict[str, str]:
-    """Return proxies by scheme: from an object, from its JSON text, or from one URL for everything."""
-    if isinstance(value, str) and value.lstrip().startswith("{"):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise MinutConfigurationError("proxies", "begins like JSON but is none") from None
-    if isinstance(value, str):
-        return {"http": value, "https": value}
-    if not isinstance(value, dict):
-        raise MinutConfigurationError("proxies", f"must be a URL or an object, is {type(value).__name__}")
-    return value

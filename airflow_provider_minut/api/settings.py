@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
@@ -48,17 +49,18 @@ class ClientSettings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", checked_base_url(self.base_url))
         for name in ("timeout", "deadline"):
-            _check_positive(name, getattr(self, name))
+            _check_number(name, getattr(self, name), "a number of seconds greater than 0", int, float)
         for name in COUNT_FIELDS:
-            _check_count(name, getattr(self, name))
-        if isinstance(self.verify, str) and not _exists(self.verify):
+            _check_number(name, getattr(self, name), "a whole number of at least 1", int)
+        if not (isinstance(self.verify, bool) or (isinstance(self.verify, str) and _exists(self.verify))):
+            given = repr(self.verify) if isinstance(self.verify, str) else type(self.verify).__name__
             raise MinutConfigurationError(
-                "verify", f"there is no CA bundle at {self.verify!r}; give a path, true or false"
+                "verify", f"must be true, false or the path of an existing CA bundle, not {given}"
             )
-        for scheme, url in (self.proxies or {}).items():
-            if scheme not in {"http", "https"} or not isinstance(url, str) or "://" not in url:
-                reason = 'must be a proxy URL, or an object like {"https": "http://proxy:3128"}'
-                raise MinutConfigurationError("proxies", reason)
+        if self.proxies is not None and not _are_proxies(self.proxies):
+            given = "" if isinstance(self.proxies, Mapping) else f", not {type(self.proxies).__name__}"
+            reason = f'must be a proxy URL, or an object like {{"https": "http://proxy:3128"}}{given}'
+            raise MinutConfigurationError("proxies", reason)
 
     @property
     def is_loopback(self) -> bool:
@@ -118,6 +120,13 @@ def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+def _are_proxies(proxies: object) -> bool:
+    return isinstance(proxies, Mapping) and all(
+        scheme in {"http", "https"} and isinstance(url, str) and "://" in url
+        for scheme, url in proxies.items()
+    )
+
+
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
@@ -125,17 +134,7 @@ def _exists(path: str) -> bool:
         return False
 
 
-def _check_count(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise MinutConfigurationError(name, "must be a whole number of at least 1")
-    if not 1 <= value <= MAX_SETTING:
-        raise MinutConfigurationError(name, f"is {value}, must be at least 1 and at most {MAX_SETTING}")
-
-
-def _check_positive(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise MinutConfigurationError(name, "must be a number of seconds")
-    if not 0 < value <= MAX_SETTING:
-        raise MinutConfigurationError(
-            name, f"is {value}, must be more than 0 seconds and at most {MAX_SETTING}"
-        )
+def _check_number(name: str, value: Any, accepted: str, *types: type) -> None:
+    if type(value) not in types or not 0 < value <= MAX_SETTING:  # bool is a subclass of int
+        given = value if type(value) in {int, float} else type(value).__name__
+        raise MinutConfigurationError(name, f"must be {accepted} and at most {MAX_SETTING}, not {given}")

@@ -13,6 +13,7 @@ from airflow_provider_minut.connection import read_connection
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 SECRET = "not-for-anybodys-eyes"
+PROXIES = 'must be a proxy URL, or an object like {"https": "http://proxy:3128"}'
 
 
 def read(extra=None, **fields):
@@ -75,22 +76,47 @@ def test_base_url_is_put_together(fields, base_url):
         ({"schema": "v9"}, "the field API base URL (host): has a path already"),
         ({"extra": "{"}, "the field Extra: is not JSON"),
         ({"extra": "[1]"}, "the field Extra: must be a JSON object"),
-        ({"extra": {"timeout": -1}}, "the extra 'timeout': is -1.0, must be more than 0 seconds"),
-        ({"extra": {"timeout": 0}}, "the extra 'timeout': is 0.0, must be more than 0 seconds"),
-        ({"extra": {"timeout": "soon"}}, "the extra 'timeout': must be a number, is str"),
-        ({"extra": {"timeout": True}}, "the extra 'timeout': must be a number, is bool"),
-        ({"extra": '{"timeout": Infinity}'}, "the extra 'timeout': is inf, must be more than 0 seconds"),
-        ({"extra": {"max_attempts": 0}}, "the extra 'max_attempts': is 0, must be at least 1"),
-        ({"extra": {"max_attempts": 2.5}}, "the extra 'max_attempts': must be a whole number, is float"),
+        (
+            {"extra": {"timeout": -1}},
+            "the extra 'timeout': must be a number of seconds greater than 0 and at most 1000000, not -1",
+        ),
+        (
+            {"extra": {"timeout": 0}},
+            "the extra 'timeout': must be a number of seconds greater than 0 and at most 1000000, not 0",
+        ),
+        (
+            {"extra": {"timeout": "soon"}},
+            "the extra 'timeout': must be a number of seconds greater than 0 and at most 1000000, not str",
+        ),
+        (
+            {"extra": {"timeout": True}},
+            "the extra 'timeout': must be a number of seconds greater than 0 and at most 1000000, not bool",
+        ),
+        (
+            {"extra": '{"timeout": Infinity}'},
+            "the extra 'timeout': must be a number of seconds greater than 0 and at most 1000000, not inf",
+        ),
+        (
+            {"extra": {"max_attempts": 0}},
+            "the extra 'max_attempts': must be a whole number of at least 1 and at most 1000000, not 0",
+        ),
+        (
+            {"extra": {"max_attempts": 2.5}},
+            "the extra 'max_attempts': must be a whole number of at least 1 and at most 1000000, not 2.5",
+        ),
         (
             {"extra": {"verify": "/no/such/ca.pem"}},
-            "the extra 'verify': there is no CA bundle at '/no/such/ca.pem'",
+            "the extra 'verify': must be true, false or the path of an existing CA bundle, not '/no/such/ca.pem'",
         ),
-        ({"extra": {"verify": 1}}, "the extra 'verify': must be true, false or a path, is int"),
-        ({"extra": {"proxies": [SECRET]}}, "the extra 'proxies': must be a URL or an object, is list"),
-        ({"extra": {"proxies": {"ftp": SECRET}}}, "the extra 'proxies': must be a proxy URL, or an object"),
-        ({"extra": {"proxies": SECRET}}, "the extra 'proxies': must be a proxy URL, or an object"),
-        ({"extra": {"proxies": f"{{{SECRET}"}}, "the extra 'proxies': begins like JSON but is none"),
+        (
+            {"extra": {"verify": 1}},
+            "the extra 'verify': must be true, false or the path of an existing CA bundle, not int",
+        ),
+        ({"extra": {"proxies": [SECRET]}}, "the extra 'proxies': " + PROXIES + ", not list"),
+        ({"extra": {"proxies": {"ftp": SECRET}}}, "the extra 'proxies': " + PROXIES),
+        ({"extra": {"proxies": {"http": [SECRET]}}}, "the extra 'proxies': " + PROXIES),
+        ({"extra": {"proxies": SECRET}}, "the extra 'proxies': " + PROXIES),
+        ({"extra": {"proxies": f"{{{SECRET}"}}, "the extra 'proxies': " + PROXIES),
     ],
 )
 def test_wrong_field_is_one_clear_error_without_secrets(fields, message):
@@ -116,7 +142,7 @@ def test_extra_values_may_be_strings_as_in_a_uri(tmp_path):
     bundle = tmp_path / "ca.pem"
     bundle.touch()
     read_back = settings(
-        {"timeout": "2.5", "max_attempts": "3", "verify": str(bundle), "proxies": '{"https": "http://p:1"}'}
+        {"timeout": "2.5", "max_attempts": " 3 ", "verify": str(bundle), "proxies": '{"https": "http://p:1"}'}
     )
     assert (read_back.timeout, read_back.max_attempts) == (2.5, 3)
     assert (read_back.verify, read_back.proxies) == (str(bundle), {"https": "http://p:1"})
@@ -180,5 +206,5 @@ def test_ca_bundle_where_this_user_may_not_look_is_none(monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(Path, "exists", forbidden)
-    with pytest.raises(MinutConfigurationError, match="there is no CA bundle at"):
+    with pytest.raises(MinutConfigurationError, match="path of an existing CA bundle, not '/private/ca.pem'"):
         ClientSettings(verify="/private/ca.pem")

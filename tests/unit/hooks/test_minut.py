@@ -100,7 +100,7 @@ def test_connection_test_proves_the_credentials_and_not_an_old_token(minut_sandb
         ({"password": ""}, "the field Client secret (password): is missing"),
         ({"host": "http://127.0.0.1:9/v8"}, "connection refused"),
         ({"host": "https://no-such-host.invalid/v8"}, "the host name could not be resolved"),
-        ({"extra": {"timeout": -1}}, "the extra 'timeout': is -1"),
+        ({"extra": {"timeout": -1}}, "the extra 'timeout': must be a number of seconds"),
     ],
 )
 def test_bad_connection_tests_bad_within_seconds(minut_sandbox, monkeypatch, fields, message):
