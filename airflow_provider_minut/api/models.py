@@ -6,6 +6,7 @@ missing. Times are aware datetimes where this says so, and stay the text that ca
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NotRequired, TypedDict
 
@@ -70,6 +71,12 @@ class Device(TypedDict):
     latest_sensor_values: NotRequired[dict[str, SensorValue]]
     reactions: NotRequired[list[Reaction]]
     quiet_hours: NotRequired[QuietHours]
+
+
+def last_heard(device: Mapping[str, Any]) -> datetime | None:
+    """Return when a device checked in last; ``None`` if Minut sent no such time."""
+    times = [device.get(name) for name in ("last_heard_from_at", "last_heartbeat_at")]
+    return max((time for time in times if isinstance(time, datetime)), default=None)
 
 
 class Reading(TypedDict):

@@ -9,21 +9,19 @@ from typing import Any
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 
-def check_aware(name: str, moment: datetime) -> datetime:
-    """Return ``moment`` if it says which time zone it is in.
+def check_aware(name: str, time: datetime) -> datetime:
+    """Return ``time`` if it has a time zone.
 
-    :param name: of the argument, for the error.
-    :raises MinutConfigurationError: it is naive, no datetime, or at the very end of what a datetime can hold.
+    :param name: Name of the argument, for the error.
+    :raises MinutConfigurationError: if it is naive, not a datetime, or in the first or last year of Python.
     """
-    if not isinstance(moment, datetime):
-        raise MinutConfigurationError(
-            name, f"must be a datetime with a time zone, is {type(moment).__name__}"
-        )
-    if moment.utcoffset() is None:
-        raise MinutConfigurationError(name, "has no time zone; give one, like tzinfo=datetime.UTC")
-    if moment.year in {1, 9999}:  # in UTC it may be in no year at all
-        raise MinutConfigurationError(name, f"must be in a year that can be, is in {moment.year}")
-    return moment
+    if not isinstance(time, datetime):
+        raise MinutConfigurationError(name, f"must be a datetime, not {type(time).__name__}")
+    if time.utcoffset() is None:
+        raise MinutConfigurationError(name, "must have a time zone, like 2026-06-01T00:00:00+00:00")
+    if time.year in {1, 9999}:  # in UTC, its year may be out of range
+        raise MinutConfigurationError(name, f"must be between the years 2 and 9998, not in {time.year}")
+    return time
 
 
 def to_text(moment: datetime) -> str:

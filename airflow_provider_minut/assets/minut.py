@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -18,6 +17,7 @@ from airflow_provider_minut.events import (
     event_uri,
     events_in,
 )
+from airflow_provider_minut.extraction.datasets import DATASETS
 from airflow_provider_minut.utils.openlineage import namespace_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
     from airflow.sdk import Asset, Context
 
-_DATASET = re.compile("datasets/(homes|devices|events|readings)")  # only lineage has these
+_DATASET_PATHS = {f"datasets/{name}" for name in DATASETS}  # only in lineage
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -35,7 +35,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     :raises ValueError: it is not the URI of an asset that anything here emits events for.
     """
     path = uri.netloc + uri.path
-    if not (EVENT_PATH.fullmatch(path) or _DATASET.fullmatch(path)) or uri.query or uri.fragment:
+    if not (EVENT_PATH.fullmatch(path) or path in _DATASET_PATHS) or uri.query or uri.fragment:
         raise ValueError(f"{uri.geturl()!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}")
     return uri
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow_provider_minut.api.models import last_heard
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutNotFoundError
 from airflow_provider_minut.extraction.extractor import Extractor, Row, count_of
 
@@ -85,9 +86,8 @@ def _selected(items: Iterable[Any], id_field: str, ids: Collection[str]) -> list
 
 def _may_have_readings(device: Any, since: datetime) -> bool:
     """Return whether the device may have uploaded since; it uploads only when it checks in."""
-    heard = [device.get(name) for name in ("last_heard_from_at", "last_heartbeat_at")]
-    times = [time for time in heard if isinstance(time, datetime)]
-    return not times or max(times) >= since
+    heard = last_heard(device)
+    return heard is None or heard >= since
 
 
 def _floor(time: datetime, seconds: int) -> datetime:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
+from airflow_provider_minut.api.models import Device, last_heard
 from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.events import MAX_CLOCK_SKEW
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
-    from airflow_provider_minut.api.models import Device
 
 WAKE_UP_TOLERANCE = timedelta(milliseconds=100)
 """Who sleeps until the deadline may wake up a little before it, and must not look twice."""
@@ -126,7 +126,7 @@ def _reported_at(device: Device) -> datetime | None:
     values = values if isinstance(values, dict) else {}
     times = [_time_or_none(value.get("time")) for value in values.values() if isinstance(value, dict)]
     known = [moment for moment in times if moment]
-    return max(known) if known else _time_or_none(device.get("last_heard_from_at"))
+    return max(known) if known else last_heard(device)
 
 
 def _time_or_none(value: Any) -> datetime | None:

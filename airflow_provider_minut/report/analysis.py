@@ -77,6 +77,7 @@ def _belongs_to(home: Mapping[str, Any], home_id: object) -> bool:
 
 
 def _timestamp(value: datetime, field: str) -> float:
+    # Like api.times.check_aware, which this package does not import: the report is independent of the client.
     if value.tzinfo is None:
         raise MinutConfigurationError(field, "must have a time zone")
     return value.timestamp()

@@ -13,7 +13,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
 from airflow_provider_minut.hooks.minut import MinutHook, minut_client
 from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
-from airflow_provider_minut.utils.validation import checked_moment, checked_names
+from airflow_provider_minut.utils.validation import checked_names, checked_time
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -178,7 +178,7 @@ class MinutHomeEventSensor(_MinutSensor):
         return {
             "home_ids": list(home_ids),
             "event_types": list(checked_names("event_types", self.event_types)),
-            "since": checked_moment("since", self.since or context["dag_run"].run_after).isoformat(),
+            "since": checked_time("since", self.since or context["dag_run"].run_after).isoformat(),
         }
 
 
@@ -214,4 +214,4 @@ class MinutHeartbeatSensor(_MinutSensor):
 
     def _checked_arguments(self, context: Context) -> dict[str, Any]:
         after = self.after or context.get("data_interval_end") or context["dag_run"].run_after
-        return {"device_id": self.device_id, "after": checked_moment("after", after).isoformat()}
+        return {"device_id": self.device_id, "after": checked_time("after", after).isoformat()}

@@ -12,13 +12,13 @@ import json
 import logging
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from typing import Any
 
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.clock import SYSTEM_CLOCK, Clock
+from airflow_provider_minut.api.models import last_heard
 from airflow_provider_minut.api.resources.devices import DevicesResource
 from airflow_provider_minut.api.resources.homes import HomesResource
 from airflow_provider_minut.api.times import to_text
@@ -195,7 +195,7 @@ def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> A
 def _device(device: Mapping[str, Any], homes: Mapping[str | None, str]) -> tuple[str | None, dict[str, Any]]:
     """Return the ID of the device's home, and its row; missing fields are ``None``."""
     home = _text(device.get("home"))
-    times = list(_times(device.get(name) for name in ("last_heard_from_at", "last_heartbeat_at")))
+    heard = last_heard(device)
     battery = device.get("battery")
     percent = battery.get("percent") if isinstance(battery, dict) else None
     valid = percent if isinstance(percent, int | float) and 0 <= percent <= 100 else None
@@ -203,15 +203,11 @@ def _device(device: Mapping[str, Any], homes: Mapping[str | None, str]) -> tuple
     return home, {
         "name": _name(device.get("description"), device.get("device_id")),
         "home": homes.get(home) or _name(None, home),
-        "heard": to_text(max(times)) if times else None,
+        "heard": to_text(heard) if heard else None,
         "battery": None if valid is None else round(valid),
         "low": valid is not None and valid <= LOW_BATTERY_PERCENT,
         "offline": offline if isinstance(offline, bool) else None,
     }
-
-
-def _times(values: Iterable[Any]) -> Iterator[datetime]:
-    return (value for value in values if isinstance(value, datetime))
 
 
 def _name(name: Any, identity: Any) -> str:

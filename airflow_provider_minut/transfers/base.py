@@ -19,7 +19,7 @@ from airflow_provider_minut.extraction.extractor import (
     Selection,
 )
 from airflow_provider_minut.hooks.minut import MinutHook, minut_client
-from airflow_provider_minut.utils.validation import checked_moment, checked_names
+from airflow_provider_minut.utils.validation import checked_names, checked_time
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -154,7 +154,7 @@ class MinutTransferOperator(BaseOperator):
                 "plain cron schedule in Airflow 3; give the DAG a CronDataIntervalTimetable, or the operator "
                 "start_at and end_at",
             )
-        return checked_moment("start_at", given), checked_moment("end_at", until)
+        return checked_time("start_at", given), checked_time("end_at", until)
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:
         """Return since when devices must have checked in to be asked for readings; by default the start."""

@@ -5,22 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from airflow_provider_minut.api.times import check_aware
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 
-def checked_moment(name: str, value: Any) -> datetime:
-    """Return an aware time, given as such or as text in ISO 8601.
+def checked_time(name: str, value: Any) -> datetime:
+    """Return an aware datetime, given as a datetime or ISO 8601 text.
 
-    :param name: of the argument, for the error.
-    :raises MinutConfigurationError: it is no time, or has no time zone.
+    :param name: Name of the argument, for the error.
+    :raises MinutConfigurationError: if it is not a time, or has no time zone.
     """
     try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise MinutConfigurationError(name, "must be a time with a time zone, like 2026-06-01T00:00:00Z")
-    return moment
+        time = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError:
+        raise MinutConfigurationError(
+            name, "must be a datetime or ISO 8601 text, like 2026-06-01T00:00:00Z"
+        ) from None
+    return check_aware(name, time)
 
 
 def checked_names(name: str, values: Any) -> tuple[str, ...]:

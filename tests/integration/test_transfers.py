@@ -353,8 +353,8 @@ def test_data_interval_of_the_run_is_the_default(serve, tmp_path):
     [
         ({}, {"data_interval_start": NOW, "data_interval_end": NOW}, "CronDataIntervalTimetable"),
         ({}, {}, "triggered without a logical date"),
-        ({"start_at": "2026-06-01", "end_at": NOW}, {}, "start_at: must be a time with a time zone"),
-        ({"start_at": NOW, "end_at": "tomorrow"}, {}, "end_at: must be a time with a time zone"),
+        ({"start_at": "2026-06-01", "end_at": NOW}, {}, "start_at: must have a time zone"),
+        ({"start_at": NOW, "end_at": "tomorrow"}, {}, "end_at: must be a datetime or ISO 8601 text"),
         (
             {"dataset": "guests"},
             {"data_interval_start": NOW, "data_interval_end": NOW},

@@ -32,7 +32,15 @@ def test_times_go_in_as_utc_with_milliseconds():
     assert to_text(NOON.astimezone(timezone(timedelta(hours=2)))) == "2026-06-01T12:00:00.000Z"
 
 
-@pytest.mark.parametrize("moment", [datetime(2026, 6, 1), "2026-06-01T12:00:00Z", None])  # noqa: DTZ001
-def test_naive_time_is_an_error_that_names_the_argument(moment):
-    with pytest.raises(MinutConfigurationError, match="start_at"):
-        check_aware("start_at", moment)
+@pytest.mark.parametrize(
+    ("time", "reason"),
+    [
+        (datetime(2026, 6, 1), "must have a time zone"),  # noqa: DTZ001
+        ("2026-06-01T12:00:00Z", "must be a datetime, not str"),
+        (None, "must be a datetime, not NoneType"),
+        (datetime.max.replace(tzinfo=UTC), "must be between the years 2 and 9998, not in 9999"),
+    ],
+)
+def test_time_that_cannot_be_sent_is_an_error_that_names_the_argument(time, reason):
+    with pytest.raises(MinutConfigurationError, match=f"^start_at: {reason}"):
+        check_aware("start_at", time)

@@ -11,6 +11,7 @@ from airflow.sdk.execution_time import context as airflow_context
 
 from airflow_provider_minut.assets.minut import triggering_events, watched_event
 from airflow_provider_minut.events import asset_payload, event_payload, event_uri, event_uris
+from airflow_provider_minut.extraction.datasets import DATASETS
 from tests.conftest import AIRFLOW_VERSION
 
 HOME = "64aa0000000000000000b001"
@@ -36,8 +37,15 @@ def test_uris():
     assert event_uris(event_payload(without_home, via="poll")) == ["minut://events/disturbance_first_notice"]
 
 
-@pytest.mark.parametrize("uri", [event_uri("battery_low"), event_uri("battery_low", HOME)])
-def test_airflow_takes_them_as_they_are(uri):
+@pytest.mark.parametrize(
+    "uri",
+    [
+        event_uri("battery_low"),
+        event_uri("battery_low", HOME),
+        *(f"minut://datasets/{name}" for name in DATASETS),
+    ],
+)
+def test_airflow_accepts_them_unchanged(uri):
     assert (Asset(uri).name, Asset(uri).uri) == (uri, uri)
 
 
@@ -47,11 +55,13 @@ def test_airflow_takes_them_as_they_are(uri):
         "minut://battery_low",
         "minut://events/",
         "minut://homes/1/battery_low",
+        "minut://datasets/guests",
+        "minut://homes",
         "minut://events/a?b=c",
         "minut://events/a b",
     ],
 )
-def test_airflow_refuses_what_nothing_here_emits(uri):
+def test_airflow_rejects_uris_that_this_provider_does_not_emit(uri):
     with pytest.raises(ValueError, match="accepted is minut://events/"):
         Asset(uri)
 
