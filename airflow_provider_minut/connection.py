@@ -1,4 +1,4 @@
-"""What the fields of an Airflow connection mean. Plain values in, plain values out: no Airflow in here."""
+"""Converts the fields of an Airflow connection to credentials and settings, without importing Airflow."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _FROM_TEXT: dict[str, Callable[[str], Any]] = {
 EXTRA_KEYS = tuple(_FROM_TEXT)
 DEFAULT_PATH = urlsplit(DEFAULT_BASE_URL).path
 
-# How a user knows what the API calls by its own name.
+# Names of fields in Airflow's connection form.
 _FIELDS = {
     "client_id": "the field Client ID (login)",
     "client_secret": "the field Client secret (password)",
@@ -46,19 +46,19 @@ def read_connection(
     extra: str | None,
     overrides: Mapping[str, Any],
 ) -> tuple[ClientCredentials, ClientSettings]:
-    """Return what a connection says.
+    """Return the credentials and settings of a connection.
 
-    :param conn_id: for messages.
-    :param extra: the raw JSON text.
-    :param overrides: settings that win over the connection's.
-    :raises MinutConfigurationError: one clear error that names the connection and the field, and
-        never a value that may be secret.
+    :param conn_id: ID of the connection, for messages.
+    :param extra: Raw JSON text.
+    :param overrides: Settings that override the connection's.
+    :raises MinutConfigurationError: if a field is invalid; the error names the connection and the field, and
+        contains no value that may be secret.
     """
     try:
         settings = _settings(_extra(conn_id, extra))
         settings["base_url"] = _base_url(host or "", port or None, schema or "")
         credentials = ClientCredentials(login or "", password or "")
-        # What is overridden is checked all the same: a connection test must not pass where a task fails.
+        # Overridden settings are checked too: a connection test must not pass where a task fails.
         return credentials, replace(ClientSettings(**settings), **overrides)
     except MinutConfigurationError as error:
         extra_key = f"the extra {error.field!r}" if error.field in EXTRA_KEYS else error.field
@@ -67,10 +67,10 @@ def read_connection(
 
 
 def _base_url(host: str, port: int | None, path: str) -> str:
-    """Put the base URL together from the parts that forms, URIs and JSON notations fill.
+    """Return the base URL, composed of the fields that forms, URIs and JSON fill.
 
-    ``https://api.minut.com/v8`` may arrive whole in the host, or as host and schema (the path of a
-    connection URI). A host without a path gets the API version that this package is made for.
+    ``https://api.minut.com/v8`` may be in the host, or split into host and schema (the path of a
+    connection URI). A host without a path gets the API version that this package supports.
     """
     url = host.strip() or DEFAULT_BASE_URL
     if "://" not in url:
@@ -79,11 +79,11 @@ def _base_url(host: str, port: int | None, path: str) -> str:
         parts = urlsplit(url)
         given_port = parts.port
     except ValueError:
-        return url  # ClientSettings says what is wrong with it
+        return url  # ClientSettings rejects it with a reason
     if port and given_port not in {None, port}:
-        raise MinutConfigurationError("base_url", "names another port than the field Port; empty one of them")
+        raise MinutConfigurationError("base_url", "has another port than the field Port; clear one of them")
     if path.strip("/") and parts.path.strip("/"):
-        raise MinutConfigurationError("base_url", "has a path already; empty the field Schema")
+        raise MinutConfigurationError("base_url", "already has a path; clear the field Schema")
     if port and given_port is None and port != {"https": 443, "http": 80}.get(parts.scheme):
         parts = parts._replace(netloc=f"{parts.netloc}:{port}")
     if not parts.path.strip("/"):
@@ -92,18 +92,18 @@ def _base_url(host: str, port: int | None, path: str) -> str:
 
 
 def _extra(conn_id: str, extra: str | None) -> dict[str, Any]:
-    """Return the known keys that have a value; the form writes the others as null or an empty string."""
+    """Return the supported extras that have a value; the form stores empty fields as null or empty text."""
     if not extra or not extra.strip():
         return {}
     try:
         values = json.loads(extra)
     except (ValueError, RecursionError):
-        raise MinutConfigurationError("extra", "is not JSON") from None
+        raise MinutConfigurationError("extra", "is not valid JSON") from None
     if not isinstance(values, dict):
         raise MinutConfigurationError("extra", 'must be a JSON object, like {"timeout": 30}')
     unknown = sorted(set(values) - set(EXTRA_KEYS))
     if unknown:
-        text = "Connection %r has extra keys that mean nothing here and are ignored: %s. Known are: %s."
+        text = "Ignoring unknown extras in connection %r: %s. Supported: %s."
         log.warning(text, conn_id, ", ".join(unknown), ", ".join(EXTRA_KEYS))
     return {k: v for k, v in values.items() if k in EXTRA_KEYS and v not in (None, "")}
 

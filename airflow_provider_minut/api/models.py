@@ -1,7 +1,7 @@
-"""What the API answers, as far as it is known. Unknown fields pass through untouched.
+"""Types of the API's responses, as far as known. Unknown fields are passed through unchanged.
 
-Fields that are not marked are documented, or always there in public clients of v8; all others may be
-missing. Times are aware datetimes where this says so, and stay the text that came if they are no time.
+Required fields are documented, or always present in public clients of v8; ``NotRequired`` fields may be
+missing. Fields of type ``datetime`` are aware; text that is not a time is passed through unchanged.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 
 
 class User(TypedDict):
-    """``GET /users/me`` (developer.minut.com, Authentication). Minut sends more than is documented."""
+    """A user, from ``GET /users/me`` (developer.minut.com, Authentication). Not all fields are documented."""
 
     user_id: str
     fullname: NotRequired[str]
@@ -20,7 +20,7 @@ class User(TypedDict):
 
 
 class Home(TypedDict):
-    """A home. Only its id and name are known to be always there."""
+    """A home. Only its ID and name are known to be always present."""
 
     home_id: str
     name: NotRequired[str]
@@ -40,7 +40,7 @@ class SensorValue(TypedDict):
 
 
 class QuietHours(TypedDict):
-    """When the lower threshold holds, as ``HH:MM`` in the home's own time zone."""
+    """The hours in which the lower threshold applies, as ``HH:MM`` in the home's time zone."""
 
     enabled: bool
     start: str
@@ -57,7 +57,7 @@ class Reaction(TypedDict):
 
 
 class Device(TypedDict):
-    """A device. Its name is ``description``, and ``home`` the id of its home."""
+    """A device. ``description`` is its name, ``home`` the ID of its home."""
 
     device_id: str
     description: NotRequired[str]
@@ -80,7 +80,7 @@ def last_heard(device: Mapping[str, Any]) -> datetime | None:
 
 
 class Reading(TypedDict):
-    """A value of a sensor's history: of the interval that begins at ``time``. ``None`` if there is none."""
+    """A value of a sensor for the interval that begins at ``time``; ``None`` if there is none."""
 
     time: datetime
     value: float | None
@@ -96,7 +96,7 @@ class HomeEvent(TypedDict):
 
 
 class UserEvent(TypedDict):
-    """An event of the user, as webhooks deliver them too (developer.minut.com, Events reference)."""
+    """An event of the user, as webhooks deliver it too (developer.minut.com, Events reference)."""
 
     id: str
     type: str
@@ -107,7 +107,7 @@ class UserEvent(TypedDict):
 
 
 class Webhook(TypedDict):
-    """A webhook. ``hook_secret`` is in the answer to its creation only, and nowhere else ever again."""
+    """A webhook. ``hook_secret`` is only in the response to its creation."""
 
     hook_id: str
     url: str

@@ -1,4 +1,4 @@
-"""How a client talks to Minut: where, how long, how often. Everything is checked before use."""
+"""Settings of a client: base URL, timeouts, retries, rate limits, TLS and proxies. All are validated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 
 DEFAULT_BASE_URL = "https://api.minut.com/v8"
 
-# More seconds, requests, items or days are a slip of the pen.
+# A larger number of seconds or requests is a typo.
 MAX_SETTING = 1_000_000
 
 COUNT_FIELDS = ("max_attempts", "requests_per_second", "requests_per_minute")
@@ -24,16 +24,16 @@ COUNT_FIELDS = ("max_attempts", "requests_per_second", "requests_per_minute")
 class ClientSettings:
     """Settings of a :class:`~airflow_provider_minut.api.client.MinutClient`.
 
-    :param base_url: API base URL with its version, ``https`` except for loopback.
-    :param timeout: seconds one attempt may take; connecting gets at most 5 of them.
-    :param max_attempts: how often one request is tried in all, at least 1.
-    :param deadline: seconds one request may take with all its attempts and waits.
-    :param requests_per_second: requests in any second, for all who share the client. Minut documents
-        that more than 20 are delayed and more than 50 refused.
-    :param requests_per_minute: requests in any minute, for all who share the client. Minut documents 120.
-    :param verify: whether to verify TLS certificates, or the path of a CA bundle.
-    :param proxies: proxy URL by scheme (``http``, ``https``); overrides the environment.
-    :raises MinutConfigurationError: when a value cannot be used; the error names its field.
+    :param base_url: API base URL with its version; ``https``, except for loopback addresses.
+    :param timeout: Seconds that one attempt may take; connecting may take at most 5 of them.
+    :param max_attempts: Maximum number of attempts of one request, at least 1.
+    :param deadline: Seconds that one request may take in total, with all attempts and delays.
+    :param requests_per_second: Rate limit per second, shared by all processes that use the client ID. Minut
+        documents that it delays more than 20 and rejects more than 50.
+    :param requests_per_minute: Rate limit per minute, shared likewise. Minut documents 120.
+    :param verify: Whether to verify TLS certificates, or the path of a CA bundle.
+    :param proxies: Proxy URL by scheme (``http``, ``https``); overrides the environment.
+    :raises MinutConfigurationError: if a value is invalid; the error names its field.
     """
 
     base_url: str = DEFAULT_BASE_URL
@@ -43,7 +43,7 @@ class ClientSettings:
     requests_per_second: int = 20
     requests_per_minute: int = 120
     verify: bool | str = True
-    # A proxy URL may hold a password.
+    # A proxy URL may contain a password.
     proxies: Mapping[str, str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -64,47 +64,47 @@ class ClientSettings:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether the API is on this very machine, as the sandbox is."""
+        """Whether the API is on this machine, like the sandbox."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
 
 
 def checked_base_url(url: str) -> str:
     """Return ``url`` without trailing slashes.
 
-    :raises MinutConfigurationError: when it is no URL that credentials may be sent to. The
-        text never repeats the URL, because what was pasted there may be a secret.
+    :raises MinutConfigurationError: if credentials must not be sent to it. The error does not contain the
+        URL, which may be a secret pasted by mistake.
     """
     parts = _split(url)
     if parts.scheme not in {"https", "http"}:
         raise MinutConfigurationError("base_url", f"must start with https://, like {DEFAULT_BASE_URL}")
     if parts.username is not None or parts.password is not None:
-        raise MinutConfigurationError("base_url", "must not hold credentials; they have their own fields")
+        raise MinutConfigurationError("base_url", "must not contain credentials; they have their own fields")
     if parts.query or parts.fragment:
         raise MinutConfigurationError("base_url", "must not have a query (?) or a fragment (#)")
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         raise MinutConfigurationError(
             "base_url",
-            "plain http would send the client secret readable; use https (http is for loopback only)",
+            "plain http would send the client secret unencrypted; use https (http is for loopback only)",
         )
     return url.rstrip("/")
 
 
 def _split(url: str) -> SplitResult:
-    broken = MinutConfigurationError("base_url", f"is not a URL like {DEFAULT_BASE_URL}")
+    invalid = MinutConfigurationError("base_url", f"is not a URL like {DEFAULT_BASE_URL}")
     if not url.isascii() or any(c.isspace() or not c.isprintable() for c in url):
-        raise broken
+        raise invalid
     try:
         parts = urlsplit(url)
-        usable = _is_host(parts.hostname or "") and parts.port != 0  # .port raises when out of range
+        valid = _is_host(parts.hostname or "") and parts.port != 0  # .port raises when out of range
     except ValueError:
-        raise broken from None
-    if not usable:
-        raise broken
+        raise invalid from None
+    if not valid:
+        raise invalid
     return parts
 
 
 def _is_host(host: str) -> bool:
-    """Return whether the HTTP library takes it too: an address, or labels between single dots."""
+    """Return whether the HTTP library accepts it too: an address, or labels between single dots."""
     return _address(host) is not None or bool(re.fullmatch(r"([a-z0-9_-]{1,63}\.)*[a-z0-9_-]{1,63}\.?", host))
 
 
@@ -130,7 +130,7 @@ def _are_proxies(proxies: object) -> bool:
 def _exists(path: str) -> bool:
     try:
         return Path(path).exists()
-    except (OSError, ValueError):  # too long, or where this user may not look
+    except (OSError, ValueError):  # too long, or permission denied
         return False
 
 

@@ -1,4 +1,4 @@
-"""Times, as Minut writes them: ISO 8601 in UTC, with milliseconds or without."""
+"""Times in Minut's format: ISO 8601 in UTC, with or without milliseconds."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ def check_aware(name: str, time: datetime) -> datetime:
     return time
 
 
-def to_text(moment: datetime) -> str:
-    """Return an aware time in Minut's notation, like ``2026-06-01T10:00:00.000Z``."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def to_text(time: datetime) -> str:
+    """Return an aware time in Minut's format, like ``2026-06-01T10:00:00.000Z``."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_text(text: Any) -> datetime | None:
-    """Return the time that Minut wrote, aware; ``None`` if it is no time."""
+    """Return the time that Minut sent, aware; ``None`` if it is not a time."""
     try:
-        moment = datetime.fromisoformat(text)
-        # Documented: all times are UTC.
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        time = datetime.fromisoformat(text)
+        # Minut documents that all times are in UTC.
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (OverflowError, TypeError, ValueError):
         return None
 
 
 def parse_fields(item: dict[str, Any], names: Iterable[str]) -> None:
-    """Replace the text in these fields by datetimes. What is missing, or no time, stays as it came."""
+    """Replace the text in these fields with datetimes. A value that is missing or not a time is unchanged."""
     for name in names:
-        moment = from_text(item.get(name))
-        if moment:
-            item[name] = moment
+        time = from_text(item.get(name))
+        if time:
+            item[name] = time

@@ -1,4 +1,4 @@
-"""What DAGs need for Minut's events: assets to be scheduled on, and the events that triggered a run."""
+"""Assets of Minut's events to schedule DAGs on, and the events that triggered a run."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _DATASET_PATHS = {f"datasets/{name}" for name in DATASETS}  # only in lineage
 def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Check an asset's URI, for Airflow (``asset-uris`` in the provider info).
 
-    :raises ValueError: it is not the URI of an asset that anything here emits events for.
+    :raises ValueError: if this provider emits no events for the URI.
     """
     path = uri.netloc + uri.path
     if not (EVENT_PATH.fullmatch(path) or path in _DATASET_PATHS) or uri.query or uri.fragment:
@@ -43,8 +43,8 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLineageDataset:
     """Return the OpenLineage dataset of an asset, for Airflow (``asset-uris`` in the provider info).
 
-    :param asset: with a URI that :func:`~airflow_provider_minut.assets.minut.sanitize_uri` accepts.
-    :param lineage_context: not needed.
+    :param asset: Asset with a URI that :func:`~airflow_provider_minut.assets.minut.sanitize_uri` accepts.
+    :param lineage_context: Ignored.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset as OpenLineageDataset
 
@@ -56,14 +56,14 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> OpenLine
 def watched_event(
     event_type: str, home_id: str | None = None, *, minut_conn_id: str = "minut_default"
 ) -> Asset:
-    """Return the asset of a type of event, with a watcher that polls for it in the triggerer.
+    """Return the asset of an event type, with a watcher that polls for its events in the triggerer.
 
-    For where no webhook can be received; an asset that gets webhooks too would see events twice.
+    Use it where webhooks cannot be received; with both, the asset gets every event twice.
 
-    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
-    :param home_id: only this home's; of all homes if not given.
-    :param minut_conn_id: id of a connection of type ``minut``.
-    :raises ValueError: one of them has other characters than letters, digits and ``_.-``.
+    :param event_type: Type of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: ID of a home, for its events only. Default: the events of all homes.
+    :param minut_conn_id: ID of a connection of type ``minut``.
+    :raises ValueError: if an argument has characters other than letters, digits and ``_.-``.
     """
     from airflow.sdk import Asset, AssetWatcher
 
@@ -78,39 +78,39 @@ def watched_event(
 def triggering_events(context: Context) -> list[EventPayload]:
     """Return the Minut events that triggered the run, each once, oldest first.
 
-    For tasks of DAGs that are scheduled on assets of Minut's events. Several events may have come
-    before Airflow started the run; then it is one run for all of them.
+    For tasks of DAGs scheduled on assets of Minut's events. Airflow starts one run for all events that
+    arrive before it.
 
-    :param context: the task's context, as ``execute`` or ``get_current_context`` has it.
+    :param context: Context of the task, as passed to ``execute`` or returned by ``get_current_context``.
     """
     found: dict[str, EventPayload] = {}
-    doubtful: dict[tuple[str, str], list[tuple[datetime, EventPayload]]] = defaultdict(list)
+    redelivered: dict[tuple[str, str], list[tuple[datetime, EventPayload]]] = defaultdict(list)
     for asset_events in context["triggering_asset_events"].values():
         for asset_event in asset_events:
             asset = asset_event.asset
             for event in events_in(asset_event.extra):
                 if event["redelivered"]:
-                    doubtful[asset.name, asset.uri].append((asset_event.timestamp, event))
+                    redelivered[asset.name, asset.uri].append((asset_event.timestamp, event))
                 else:
                     found[event["event_id"]] = event
-    for (name, uri), repeats in doubtful.items():
-        found |= {event["event_id"]: event for event in _not_told_before(name, uri, repeats)}
+    for (name, uri), repeats in redelivered.items():
+        found |= {event["event_id"]: event for event in _not_emitted_before(name, uri, repeats)}
     return sorted(found.values(), key=lambda event: event["event_time"])
 
 
-def _not_told_before(
+def _not_emitted_before(
     name: str, uri: str, repeats: Collection[tuple[datetime, EventPayload]]
 ) -> Iterator[EventPayload]:
-    """Yield those redelivered events that no earlier asset event told of (Airflow 3.3 and later)."""
+    """Yield the redelivered events that no earlier asset event contains (Airflow 3.3 and later)."""
     from airflow.sdk.execution_time.context import InletEventsAccessor
 
     oldest = min(datetime.fromisoformat(event["event_time"]) for _, event in repeats)
-    since = oldest - MAX_CLOCK_SKEW  # it was stored after it occurred
-    first_told: dict[str, datetime] = {}
+    since = oldest - MAX_CLOCK_SKEW  # the asset event was stored after the event occurred
+    first_emitted: dict[str, datetime] = {}
     for other in InletEventsAccessor(asset_name=name, asset_uri=uri).after(since.isoformat()):
         for event in events_in(other.extra):
-            told = first_told.get(event["event_id"], other.timestamp)
-            first_told[event["event_id"]] = min(told, other.timestamp)
+            earlier = first_emitted.get(event["event_id"], other.timestamp)
+            first_emitted[event["event_id"]] = min(earlier, other.timestamp)
     for timestamp, event in repeats:
-        if first_told.get(event["event_id"], timestamp) >= timestamp:
+        if first_emitted.get(event["event_id"], timestamp) >= timestamp:
             yield event

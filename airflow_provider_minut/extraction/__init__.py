@@ -1,1 +1,1 @@
-"""Whole datasets, as rows and as files."""
+"""Extraction of whole datasets, as rows and files."""

@@ -1,4 +1,4 @@
-"""Rows as bytes: JSON Lines, CSV, Parquet. The same rows give the same bytes."""
+"""File formats: JSON Lines, CSV and Parquet. The same rows give the same bytes."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.datasets import Dataset, tabular
 from airflow_provider_minut.extraction.extractor import Row
 
-# Rows that are turned into bytes at a time.
+# Rows encoded at a time.
 BATCH_ROWS = 1_000
-# A Parquet file's row groups, which its readers take as a whole.
+# Rows of a Parquet row group, which its readers load as a whole.
 ROW_GROUP_ROWS = 10_000
-# Half the time of the highest level, for a twentieth more bytes.
+# Takes half the time of the highest level, for 5 % more bytes.
 COMPRESSION_LEVEL = 6
 
 
 class Output(Protocol):
-    """What bytes are written to."""
+    """A file to write to."""
 
     def write(self, data: bytes, /) -> int:
-        """Write all of it."""
+        """Write all of the data."""
         ...
 
 
@@ -35,14 +35,14 @@ Writer = Callable[[Dataset, Iterable[Row], Output], None]
 
 
 def write_jsonl(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
-    """Write one JSON object a line, with all fields that the API sent."""
+    """Write one JSON object per line, with all fields that the API sent."""
     encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_value).encode
     for batch in _batches(rows, BATCH_ROWS):
         file.write("".join(f"{encode(row)}\n" for row in batch).encode())
 
 
 def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
-    """Write the dataset's columns with a header (RFC 4180); what else came is JSON in the last one."""
+    """Write the dataset's columns with a header (RFC 4180); all other fields are JSON in the last one."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*dataset.columns, "additional_fields"])
@@ -55,7 +55,7 @@ def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
 
 
 def write_parquet(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
-    """Write the dataset's columns, typed; what else came is JSON in the last one. Needs pyarrow."""
+    """Write the dataset's columns, typed; all other fields are JSON in the last one. Needs pyarrow."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -76,7 +76,7 @@ def write_parquet(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
 
 def _gzipped(write: Writer) -> Writer:
     def write_gzipped(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
-        # Without a name and a time the same rows give the same bytes.
+        # A gzip header with a name or a time would make the bytes of the same rows differ.
         with gzip.GzipFile("", "wb", COMPRESSION_LEVEL, cast(IO[bytes], file), mtime=0) as compressed:
             write(dataset, rows, compressed)
 
@@ -93,15 +93,15 @@ FORMATS: dict[str, Writer] = {
 
 
 def check_format(name: str) -> None:
-    """Check that rows can be written so.
+    """Check that rows can be written in a format.
 
-    :raises MinutConfigurationError: it is unknown, or what it needs is not installed.
+    :raises MinutConfigurationError: if it is unknown, or needs a package that is not installed.
     """
     if name not in FORMATS:
         raise MinutConfigurationError("format", f"must be one of {', '.join(FORMATS)}")
     if name == "parquet":
         try:
-            import pyarrow  # noqa: F401 - is it there?
+            import pyarrow  # noqa: F401 - checks that it is installed
         except ImportError:
             raise MinutConfigurationError(
                 "format", "parquet needs pyarrow: pip install 'airflow-provider-minut[parquet]'"
@@ -109,7 +109,7 @@ def check_format(name: str) -> None:
 
 
 def read_jsonl(file: IO[bytes]) -> Iterator[Row]:
-    """Yield the rows that ``write_jsonl`` wrote, gzipped."""
+    """Yield the rows of a gzipped file that ``write_jsonl`` wrote."""
     with gzip.open(file) as lines:
         yield from map(json.loads, lines)
 

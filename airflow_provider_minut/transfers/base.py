@@ -1,4 +1,4 @@
-"""What the transfers have in common: which part of the account's data to read."""
+"""Base of the transfers: which data of the account to read."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ _ALL_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 class MinutTransferOperator(BaseOperator):
-    """Base of the operators that extract a dataset. Everything but the times in seconds is templated.
+    """Base of the operators that extract a dataset.
 
-    :param dataset: ``homes``, ``devices``, ``events`` or ``readings``. Homes and devices are as they
-        are now; the others have a time range.
-    :param start_at: start of the range, included: an aware datetime, or ISO 8601 text with a time zone.
-        Default: the start of the run's data interval.
-    :param end_at: end of the range, excluded. Default: the end of the run's data interval.
-    :param lookback: how much before ``start_at`` to read again, because devices upload late.
-    :param home_ids: only these homes, their devices and events. Default: all.
-    :param device_ids: only these devices and their readings. Default: all.
-    :param event_types: only these home events, like ``["noise_detected"]``. Default: all.
-    :param sensors: whose readings: ``sound_level``, ``temperature``, ``humidity``, ``motion_events``
-        (default), ``pressure``, ``battery``.
-    :param time_resolution: seconds of the interval that a reading stands for.
-    :param include_min_max: whether readings have the least and greatest value of the interval too.
-    :param minut_conn_id: id of a connection of type ``minut``.
+    :param dataset: ``homes``, ``devices``, ``events`` or ``readings``. Homes and devices are extracted in
+        their current state; the others have a time range (templated).
+    :param start_at: Start of the range, included: an aware datetime, or ISO 8601 text with a time zone.
+        Default: the start of the run's data interval (templated).
+    :param end_at: End of the range, excluded. Default: the end of the run's data interval (templated).
+    :param lookback: Period before ``start_at`` to read again, because devices upload late.
+    :param home_ids: Only these homes, their devices and events. Default: all (templated).
+    :param device_ids: Only these devices and their readings. Default: all (templated).
+    :param event_types: Only these home event types, like ``["noise_detected"]``. Default: all (templated).
+    :param sensors: Only readings of these sensors: ``sound_level``, ``temperature``, ``humidity``,
+        ``motion_events`` (default), ``pressure``, ``battery`` (templated).
+    :param time_resolution: Seconds that one reading covers.
+    :param include_min_max: Whether to add the minimum and maximum of each reading's interval.
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = (
@@ -92,31 +92,31 @@ class MinutTransferOperator(BaseOperator):
 
     @contextmanager
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor, dict[str, Any]]]:
-        """Open what was asked for; gives also the dataset and the time range, for the result."""
+        """Open an extraction; return it with its dataset and its time range, which is part of the result."""
         with minut_client(self.minut_conn_id) as client:
             dataset = checked_dataset(self.dataset)
             selection = self._selection(context, ranged=dataset.ranged)
             times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
             covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
             self._read_from = client.settings.base_url
-            text = "Asking for %s at %s, with connection %r."
+            text = "Extracting %s from %s, with connection %r."
             self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)
             yield dataset, Extractor(client, selection), covered
 
     def _log_result(self, extraction: Extractor, where: str) -> None:
-        """Say what was written, and what it took."""
+        """Log how many rows were written to where, and the cost."""
         self._rows_written = extraction.row_count
         self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was read and written, for OpenLineage; called if its provider is installed.
 
-        :param task_instance: not needed.
+        :param task_instance: Ignored.
         """
         from airflow_provider_minut.utils.openlineage import no_lineage, transfer_lineage
 
         if self._rows_written is None:
-            return no_lineage()  # OpenLineage asks after a failure too; then nothing was written
+            return no_lineage()  # also called after a failure, when nothing was written
         output = self._openlineage_output()
         return transfer_lineage(
             self._read_from, self.dataset, output, self._rows_written, tabular=self._is_tabular()
@@ -124,11 +124,11 @@ class MinutTransferOperator(BaseOperator):
 
     @abstractmethod
     def _openlineage_output(self) -> tuple[str, str] | None:
-        """Return namespace and name of what was written, as OpenLineage's naming has it."""
+        """Return the output's namespace and name by OpenLineage's naming; ``None`` if it has none."""
 
     @abstractmethod
     def _is_tabular(self) -> bool:
-        """Return whether what was written has the dataset's columns only, and ``additional_fields``."""
+        """Return whether the output has exactly the dataset's columns and ``additional_fields``."""
 
     def _selection(self, context: Context, *, ranged: bool) -> Selection:
         start, end = self._range(context) if ranged else _ALL_TIME
@@ -145,17 +145,17 @@ class MinutTransferOperator(BaseOperator):
         )
 
     def _range(self, context: Context) -> tuple[datetime, datetime]:
-        given = self.start_at or context.get("data_interval_start")
-        until = self.end_at or context.get("data_interval_end")
-        if given is None or until is None or (given == until and not (self.start_at or self.end_at)):
+        start = self.start_at or context.get("data_interval_start")
+        end = self.end_at or context.get("data_interval_end")
+        if start is None or end is None or (start == end and not (self.start_at or self.end_at)):
             raise MinutConfigurationError(
                 "start_at",
-                "the run has no data interval, as when it is triggered without a logical date, or with a "
-                "plain cron schedule in Airflow 3; give the DAG a CronDataIntervalTimetable, or the operator "
+                "the run has no data interval, for example because it was triggered without a logical date "
+                "or because of a plain cron schedule in Airflow 3. Use a CronDataIntervalTimetable, or set "
                 "start_at and end_at",
             )
-        return checked_time("start_at", given), checked_time("end_at", until)
+        return checked_time("start_at", start), checked_time("end_at", end)
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:
-        """Return since when devices must have checked in to be asked for readings; by default the start."""
+        """Return the time since which a device must have checked in to be read; ``None``: the start."""
         return None

@@ -1,4 +1,4 @@
-"""From the Minut API into a file: local, S3, GCS, Azure, or whatever else Airflow has a path for."""
+"""Transfer from the Minut API to a file: local, S3, GCS, Azure, or any other ``ObjectStoragePath``."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from airflow_provider_minut.utils.openlineage import report_to_collector
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Seconds after which what a killed run left beside its file is removed.
+# Age at which the temporary file of a killed run is removed.
 MAX_LEFTOVER_AGE_SECONDS = 86_400.0
 
 
 class MinutToObjectStorageOperator(MinutTransferOperator):
     """Extract a dataset into one file, which is replaced as a whole or not at all.
 
-    Rows come in an order that depends on the data only: a repeated run gives the same bytes. Memory
-    does not grow with the data; the disk needs room for the file once more while it is written.
+    The order of the rows depends only on the data: a repeated run writes the same bytes. Memory does not
+    grow with the data; while the file is written, the disk needs space for a second copy.
 
     .. seealso:: ``docs/transfers.md`` for all parameters, schedules and late data, and
         ``dags/minut_export.py``
 
-    :param path: of the file, in the notation of ``ObjectStoragePath``, like ``/data/events.jsonl.gz`` or
+    :param path: Path of the file, as ``ObjectStoragePath`` accepts it: ``/data/events.jsonl.gz`` or
         ``s3://aws_default@bucket/minut/{{ ds }}/events.jsonl.gz`` (templated).
     :param format: ``jsonl.gz`` (default), ``jsonl``, ``csv``, ``csv.gz`` or ``parquet``, which needs the
         extra ``parquet`` (templated).
-    :param asset_alias: name of an asset alias. If it is given, each run adds the file to it as an asset
-        event, for DAGs that are scheduled by that alias.
+    :param asset_alias: Name of an asset alias to which each run adds the file as an asset event, for DAGs
+        scheduled on that alias.
     """
 
     template_fields: Sequence[str] = ("path", "format", *MinutTransferOperator.template_fields)
@@ -49,7 +49,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         self,
         *,
         path: str,
-        format: str = "jsonl.gz",  # noqa: A002 - what everybody calls it
+        format: str = "jsonl.gz",  # noqa: A002 - the usual name
         asset_alias: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -63,8 +63,8 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return ``path``, ``rows``, ``requests``, ``start_at`` and ``end_at``; never the rows.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits; the file is as it was.
+        :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
+        :raises MinutError: the subclass that applies; the file is unchanged.
         """
         with self._extraction(context) as (dataset, extraction, covered):
             check_format(self.format)
@@ -94,7 +94,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
 
 @contextmanager
 def _replaced(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
-    """Give a file whose content is at ``path`` in the end, if nothing fails; else nothing changes."""
+    """Open a temporary file that replaces ``path`` at the end; after an error ``path`` is unchanged."""
     local = path.protocol in {"", "file", "local"}
     folder = Path(path.path).parent if local else Path(tempfile.gettempdir())
     if local:
@@ -109,7 +109,7 @@ def _replaced(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
         if local:
             part.replace(path.path)
         else:
-            path.fs.put_file(str(part), path.path)  # an object appears when all of it is there
+            path.fs.put_file(str(part), path.path)  # an object appears only when it is complete
     finally:
         part.unlink(missing_ok=True)
 

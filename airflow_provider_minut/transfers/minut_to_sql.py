@@ -1,4 +1,4 @@
-"""From the Minut API into a table of any database that Airflow has a ``DbApiHook`` for."""
+"""Transfer from the Minut API to a table of any database with a ``DbApiHook``."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_$]*"
 
 
 class MinutToSqlOperator(MinutTransferOperator):
-    """Extract a dataset into a table: a row whose key is there already is replaced.
+    """Extract a dataset into a table; rows with an existing key are replaced.
 
-    What was extracted waits in a temporary file, and is loaded in one short transaction when all of it
-    is there: a failed run leaves the table as it was, and no lock is held while Minut is asked.
+    Rows are written to a temporary file first. When it is complete, it is loaded in one short transaction: a
+    failed run leaves the table unchanged, and no lock is held during requests to Minut.
 
     .. seealso:: ``docs/transfers.md`` for all parameters, the tables' columns, and late data, and
         ``dags/minut_to_warehouse.py``
 
-    :param conn_id: id of the database's connection (templated).
-    :param table: name of the table, with its schema if needed, like ``minut.events`` (templated).
-    :param create_table: whether to create the table if there is none.
+    :param conn_id: ID of the database's connection (templated).
+    :param table: Name of the table, with its schema if needed, like ``minut.events`` (templated).
+    :param create_table: Whether to create the table if it does not exist.
     """
 
     template_fields: Sequence[str] = ("conn_id", "table", *MinutTransferOperator.template_fields)
@@ -55,8 +55,8 @@ class MinutToSqlOperator(MinutTransferOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Return ``table``, ``rows``, ``requests``, ``start_at`` and ``end_at``; never the rows.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits; the table is as it was.
+        :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
+        :raises MinutError: the subclass that applies; the table is unchanged.
         """
         with self._extraction(context) as (dataset, extraction, covered):
             if not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table):
@@ -74,7 +74,7 @@ class MinutToSqlOperator(MinutTransferOperator):
         return result | covered
 
     def _lineage_asset(self, hook: DbApiHook) -> dict[str, Any]:
-        """Return how hook lineage knows the table: not at all if its schema is left to the database."""
+        """Return the table's asset for hook lineage; empty if its schema is the database's default."""
         connection = hook.get_connection(self.conn_id)
         *qualifiers, table = self.table.split(".")
         if not (qualifiers and connection.host):
@@ -88,7 +88,7 @@ class MinutToSqlOperator(MinutTransferOperator):
         hook = BaseHook.get_hook(self.conn_id)
         database = hook.get_openlineage_database_info(hook.get_connection(self.conn_id))
         if database is None:
-            return None  # OpenLineage has no name for its tables, like those of SQLite
+            return None  # OpenLineage has no naming for this database, for example SQLite
         parts = self.table.split(".")
         if len(parts) == 1 and (schema := hook.get_openlineage_default_schema()):
             parts = [schema, *parts]
@@ -101,22 +101,21 @@ class MinutToSqlOperator(MinutTransferOperator):
         return True
 
     def _heard_since(self, start: datetime, context: Context) -> datetime | None:
-        # What the last successful run read is in the table. It covered all before this interval, the
-        # lookback too, so only who has checked in since can have anything new.
-        before = context.get("prev_start_date_success")
-        return min(start, before) if self.lookback and before else None
+        # The table has everything that the last successful run read, including the lookback of this run.
+        # Only devices that have checked in since can have new readings.
+        last_success = context.get("prev_start_date_success")
+        return min(start, last_success) if self.lookback and last_success else None
 
     def _load(self, hook: DbApiHook, dataset: Dataset, rows: Iterable[Row]) -> None:
-        """Put the rows into the table in one transaction.
+        """Write the rows to the table in one transaction.
 
-        Deleted and inserted, because every database knows that, and each has its own word for both in one.
+        DELETE and INSERT work in every database; the syntax of an upsert differs.
         """
         columns = [*dataset.columns, "additional_fields"]
-        mark = hook.placeholder
-        condition = " AND ".join(f"{name} = {mark}" for name in dataset.key)
+        condition = " AND ".join(f"{name} = {hook.placeholder}" for name in dataset.key)
         delete = f"DELETE FROM {self.table} WHERE {condition}"  # noqa: S608 - checked names only
-        marks = ", ".join([mark] * len(columns))
-        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608 - checked names only
+        placeholders = ", ".join([hook.placeholder] * len(columns))
+        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({placeholders})"  # noqa: S608 - checked names only
         iterator = (_values(dataset, row, as_text=hook.conn_type == "sqlite") for row in rows)
         with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
             if hook.supports_autocommit:
@@ -145,20 +144,20 @@ class MinutToSqlOperator(MinutTransferOperator):
         table = sa.Table(name, sa.MetaData(), schema=schema or None)
         for column, kind in dataset.columns.items():
             is_key = column in dataset.key
-            # Not every database takes a text without a limit as a key.
-            shape = sa.String(100) if is_key and kind == "text" else kinds[kind]
-            table.append_column(sa.Column(column, shape, primary_key=is_key))
+            # Some databases reject text of unlimited length as a key.
+            column_type = sa.String(100) if is_key and kind == "text" else kinds[kind]
+            table.append_column(sa.Column(column, column_type, primary_key=is_key))
         table.append_column(sa.Column("additional_fields", sa.Text()))
         cursor.execute(str(CreateTable(table).compile(dialect=engine.dialect)))
         self.log.info("Created table %s.", self.table)
 
 
 def _values(dataset: Dataset, row: Row, *, as_text: bool) -> Row:
-    """Return a row for the database. SQLite has no times: they are text there, in UTC and one notation."""
+    """Return a row for the database. SQLite has no timestamp type: there, times are text in UTC."""
     for name, kind in dataset.columns.items():
         if kind == "time":
-            moment = from_text(row[name])
-            row[name] = moment.isoformat(sep=" ", timespec="milliseconds") if as_text and moment else moment
+            time = from_text(row[name])
+            row[name] = time.isoformat(sep=" ", timespec="milliseconds") if as_text and time else time
     rest = row["additional_fields"]
     row["additional_fields"] = json.dumps(rest, ensure_ascii=False, sort_keys=True) if rest else None
     return row

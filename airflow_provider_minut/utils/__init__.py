@@ -1,1 +1,1 @@
-"""Helpers."""
+"""Helpers of operators, sensors and transfers."""

@@ -1,4 +1,4 @@
-"""What clients do, as Airflow's metrics: ``minut.requests`` and the others in ``docs/observability.md``."""
+"""Airflow metrics of the clients: ``minut.requests`` and others, see ``docs/observability.md``."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from typing import Any
 PREFIX = "minut"
 
 
-def count(conn_id: str, what: str, value: float, kind: dict[str, str]) -> None:
-    """Hand on what a client observed to where Airflow's metrics go.
+def count(conn_id: str, metric: str, value: float, labels: dict[str, str]) -> None:
+    """Report an observation of a client to Airflow's metrics.
 
-    :param conn_id: of the connection; a tag, like what is in ``kind``.
-    :param what: see ``observe`` of :class:`~airflow_provider_minut.api.client.MinutClient`.
-    :param value: how often, or seconds.
-    :param kind: of what happened.
+    :param conn_id: ID of the connection, which becomes a tag.
+    :param metric: Name of the metric, see ``observe`` of
+        :class:`~airflow_provider_minut.api.client.MinutClient`.
+    :param value: Number of occurrences, or seconds.
+    :param labels: Further tags.
     """
-    stats, name, tags = _stats(), f"{PREFIX}.{what}", {"conn_id": conn_id, **kind}
-    if what == "rate_limit_wait":
-        stats.timing(name, value * 1000, tags=tags)  # milliseconds, as all that Airflow times
+    stats, name, tags = _stats(), f"{PREFIX}.{metric}", {"conn_id": conn_id, **labels}
+    if metric == "rate_limit_wait":
+        stats.timing(name, value * 1000, tags=tags)  # milliseconds, like all timers of Airflow
     else:
         stats.incr(name, int(value), tags=tags)
 
@@ -25,8 +26,8 @@ def count(conn_id: str, what: str, value: float, kind: dict[str, str]) -> None:
 def _stats() -> Any:
     from airflow.providers.common.compat.sdk import Stats
 
-    if getattr(Stats, "factory", Stats) is None:  # Airflow 3.2 sets it up in tasks, and not in the triggerer
+    if getattr(Stats, "factory", Stats) is None:  # Airflow 3.2 initializes it in tasks only
         from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
-        Stats.initialize(factory=get_stats_factory(Stats))  # type: ignore[call-arg]  # as 3.2 has it
+        Stats.initialize(factory=get_stats_factory(Stats))  # type: ignore[call-arg]  # the signature in 3.2
     return Stats

@@ -1,4 +1,4 @@
-"""What a transfer read and wrote, for OpenLineage and whoever else collects lineage in Airflow."""
+"""Lineage of transfers, for OpenLineage and for Airflow's hook lineage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# What columns are called in a schema facet.
+# Types of columns in a schema facet.
 _TYPES = {"text": "string", "time": "timestamp", "number": "double", "flag": "boolean"}
 
 
@@ -26,13 +26,13 @@ def namespace_of(base_url: str) -> str:
 def transfer_lineage(
     base_url: str, dataset: str, output: tuple[str, str] | None, rows: int, *, tabular: bool
 ) -> OperatorLineage[Any, Any]:
-    """Return what OpenLineage wants to know of a transfer.
+    """Return the OpenLineage metadata of a transfer.
 
-    :param base_url: of the API.
-    :param dataset: that was read.
-    :param output: namespace and name of what was written; ``None`` if it has none in OpenLineage.
-    :param rows: how many were written.
-    :param tabular: whether what was written has exactly the known columns, and ``additional_fields``.
+    :param base_url: Base URL of the API.
+    :param dataset: Name of the dataset that was read.
+    :param output: Namespace and name of the output; ``None`` if it has none in OpenLineage.
+    :param rows: Number of rows written.
+    :param tabular: Whether the output has exactly the known columns and ``additional_fields``.
     """
     from airflow.providers.common.compat.openlineage import facet
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -52,7 +52,7 @@ def transfer_lineage(
 
 
 def no_lineage() -> OperatorLineage[Any, Any]:
-    """Return what OpenLineage is told of a transfer that failed: what was there is as it was."""
+    """Return the OpenLineage metadata of a failed transfer, which wrote nothing."""
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     return OperatorLineage()
@@ -61,21 +61,21 @@ def no_lineage() -> OperatorLineage[Any, Any]:
 def report_to_collector(
     source: BaseHook, dataset: Dataset, target: BaseHook | ObjectStoragePath, **output: Any
 ) -> None:
-    """Tell Airflow's hook lineage what was read and written; nothing happens if nobody reads it.
+    """Report to Airflow's hook lineage what was read and written; has no effect without a lineage reader.
 
-    OpenLineage leaves this alone for operators that tell it more, as transfers do.
+    OpenLineage ignores hook lineage of operators that return their own metadata, as transfers do.
 
-    :param source: what it was read through.
-    :param dataset: that was read.
-    :param target: what it was written through.
-    :param output: how ``add_output_asset`` knows what was written.
+    :param source: Hook that the dataset was read with.
+    :param dataset: Dataset that was read.
+    :param target: Hook or path that the output was written with.
+    :param output: Arguments of ``add_output_asset`` that identify the output.
     """
     from airflow.providers.common.compat.lineage.hook import get_hook_lineage_collector
 
     try:
-        collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # Airflow's, without types
+        collector = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # untyped in Airflow
         collector.add_input_asset(context=source, uri=f"minut://datasets/{dataset.name}")
         if output:
             collector.add_output_asset(context=target, **output)
-    except Exception:  # what was written is there, whatever becomes of the news of it
-        log.warning("Airflow could not be told the lineage of this task.", exc_info=True)
+    except Exception:  # the output is complete; a lineage error must not fail the task
+        log.warning("Failed to report the lineage of this task to Airflow.", exc_info=True)

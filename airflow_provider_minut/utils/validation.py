@@ -1,4 +1,4 @@
-"""Arguments of operators and sensors as templates leave them, checked."""
+"""Validation of rendered arguments of operators and sensors."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def checked_time(name: str, value: Any) -> datetime:
 
 
 def checked_names(name: str, values: Any) -> tuple[str, ...]:
-    """Return a list of ids or names; none is an empty one.
+    """Return IDs or names as a tuple, which is empty for ``None``.
 
-    :param name: of the argument, for the error.
-    :raises MinutConfigurationError: it is something else.
+    :param name: Name of the argument, for the error.
+    :raises MinutConfigurationError: if it is not a list of strings.
     """
     if isinstance(values, str) or not all(isinstance(value, str) for value in values or ()):
-        raise MinutConfigurationError(name, f"must be a list of strings, is {type(values).__name__}")
+        raise MinutConfigurationError(name, f"must be a list of strings, not {type(values).__name__}")
     return tuple(values or ())

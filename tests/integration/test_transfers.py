@@ -1,4 +1,4 @@
-"""Real transfers: a real API that fails now and then and grows meanwhile, real files, real databases."""
+"""Real transfers: an API that fails randomly while events arrive, real files, real databases."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def postgres():
 
 @pytest.fixture
 def databases(postgres, tmp_path, monkeypatch):
-    """The ids of connections to an empty SQLite and a PostgreSQL, and a way to read a table of each."""
+    """Create connections to an empty SQLite and PostgreSQL; return a function that reads a table of either."""
     import psycopg2
 
     embedded = {"conn_type": "sqlite", "host": f"{tmp_path}/warehouse.db"}
@@ -126,7 +126,7 @@ def read(path):
 
 
 def truth(sandbox, homes, start=NOW - timedelta(days=30), end=NOW):
-    """The ids of all events that the API knows now."""
+    """The IDs of all events that the API has now."""
     ids = [f"64aa0000000000000000b{number:03x}" for number in range(1, homes + 1)]
     return {event["event_id"] for home_id in ids for event in sandbox.events(home_id, start, end)}
 
@@ -139,12 +139,12 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
     sandbox = serve(homes=50, devices=50, noisy_periods_per_day=6, fault_rate=0.05)
     before = truth(sandbox, 50)
     assert len(before) > 15_000
-    arrived, done, chance = [], threading.Event(), random.Random(1)
+    arrived, done, randomness = [], threading.Event(), random.Random(1)
 
     def arrive():
         while not done.wait(0.02):
-            home = f"64aa0000000000000000b{chance.randrange(1, 51):03x}"
-            arrived.append(sandbox.add_event(home, NOW - timedelta(days=30) * chance.random()))
+            home = f"64aa0000000000000000b{randomness.randrange(1, 51):03x}"
+            arrived.append(sandbox.add_event(home, NOW - timedelta(days=30) * randomness.random()))
 
     thread = threading.Thread(target=arrive)
     thread.start()
@@ -160,7 +160,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
     assert len(ids) == summary["rows"]
     assert [i for i, count in Counter(ids).items() if count > 1] == []
     assert before <= set(ids) <= before | set(arrived)
-    # And the next run over the same range has what arrived too late for this one.
+    # The next run over the same range has the events that arrived too late for this one.
     to_file(tmp_path / "events.jsonl.gz", "events").execute({})
     for conn_id in ("embedded", "server"):
         to_sql(conn_id, "events").execute({})
@@ -175,7 +175,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
 def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_nothing(
     serve, databases, dataset
 ):
-    serve(homes=3, noisy_periods_per_day=3, silent_share=1)  # or one of them might check in meanwhile
+    serve(homes=3, noisy_periods_per_day=3, silent_share=1)  # no device checks in during the test
     order = {
         "homes": "home_id",
         "devices": "device_id",
@@ -268,8 +268,8 @@ to_sql("embedded", "events", start_at=start, end_at=end).execute({})
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_killed_at_any_moment_and_repeated_gives_the_same(serve, tmp_path, databases):
-    """SIGKILL at 20 random moments; what is there at any time is an old whole or a new whole."""
+def test_killed_at_any_time_and_repeated_gives_the_same(serve, tmp_path, databases):
+    """SIGKILL at 20 random times; file and table are always complete, old or new."""
     sandbox = serve(homes=50, devices=50, noisy_periods_per_day=2)
     path = tmp_path / "events.jsonl.gz"
     command = [sys.executable, "-c", RUN, str(path), (NOW - timedelta(days=30)).isoformat(), NOW.isoformat()]
@@ -286,12 +286,12 @@ def test_killed_at_any_moment_and_repeated_gives_the_same(serve, tmp_path, datab
         databases("embedded", "minut_events", "event_id"),
     )
     assert {row[0] for row in table} == expected
-    chance = random.Random(2)
+    randomness = random.Random(2)
     for number in range(20):
         if number % 2:
             path.unlink(missing_ok=True)
         process = run()
-        time.sleep(length * chance.uniform(0.4, 1.0))
+        time.sleep(length * randomness.uniform(0.4, 1.0))
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         assert not path.exists() or path.read_bytes() == content
@@ -311,19 +311,19 @@ def test_repeated_run_gives_the_same_bytes(serve, tmp_path, file_format):
     assert contents[0] == contents[1] != b""
 
 
-def test_hourly_run_asks_only_devices_that_checked_in(serve, tmp_path):
+def test_hourly_run_requests_only_devices_that_checked_in(serve, tmp_path):
     """1,000 devices of which 50 checked in, four sensors: a page of devices and 200 requests."""
     sandbox = serve(homes=1000, devices=1000, silent_share=0.95, late_share=0)
     summary = to_file(
         tmp_path / "readings.jsonl.gz", "readings", start_at=NOW - timedelta(hours=1, minutes=5)
     ).execute({})
     assert summary["requests"] <= 1 + 1 + 50 * 4
-    asked = sandbox.stats()["requests"].items()
-    assert sum(count for what, count in asked if what.startswith("GET /devices/")) == 200
+    requests = sandbox.stats()["requests"].items()
+    assert sum(count for endpoint, count in requests if endpoint.startswith("GET /devices/")) == 200
     assert summary["rows"] > 0
 
 
-def test_result_says_what_was_done_and_holds_no_rows(serve, tmp_path):
+def test_result_is_a_summary_without_rows(serve, tmp_path):
     serve()
     start, end = NOW - timedelta(days=2), NOW - timedelta(days=1)
     summary = to_file(
@@ -372,9 +372,7 @@ def test_data_interval_of_the_run_is_the_default(serve, tmp_path):
         ),
     ],
 )
-def test_bad_argument_fails_without_retries_and_before_anything_is_asked(
-    serve, tmp_path, arguments, context, message
-):
+def test_invalid_argument_fails_without_retries_and_requests(serve, tmp_path, arguments, context, message):
     sandbox = serve()
     operator = MinutToObjectStorageOperator(
         task_id="t", **{"dataset": "events", "path": str(tmp_path / "x"), **arguments}
@@ -386,7 +384,7 @@ def test_bad_argument_fails_without_retries_and_before_anything_is_asked(
 
 
 @pytest.mark.parametrize("table", ["", "events; DROP TABLE x", "a b", "a.b.c.d", "1st"])
-def test_table_that_is_no_name_is_an_error(serve, databases, table):
+def test_invalid_table_name_is_an_error(serve, databases, table):
     serve()
     operator = MinutToSqlOperator(task_id="t", dataset="homes", conn_id="embedded", table=table)
     with pytest.raises(AirflowFailException, match="table: must be a plain name"):
@@ -411,7 +409,7 @@ def test_table_may_be_in_a_schema(serve, databases, postgres):
 
 
 def test_file_in_an_object_store_appears_whole(serve):
-    """fsspec's memory file system stands for the stores: like them it is not local."""
+    """fsspec's memory file system represents the stores: it is not local either."""
     attach("memory", fs=MemoryFileSystem())
     serve()
     to_file("memory://bucket/minut/homes.csv", "homes", format="csv").execute({})
@@ -420,7 +418,7 @@ def test_file_in_an_object_store_appears_whole(serve):
     assert [p.name for p in path.parent.iterdir()] == ["homes.csv"]
 
 
-def test_file_becomes_an_asset_when_asked(serve, tmp_path):
+def test_file_becomes_an_asset_event_of_the_alias(serve, tmp_path):
     serve()
     operator = to_file(tmp_path / "homes.gz", "homes", asset_alias="minut_homes")
     assert operator.outlets == [AssetAlias("minut_homes")]
@@ -431,8 +429,8 @@ def test_file_becomes_an_asset_when_asked(serve, tmp_path):
     assert event.extra["rows"] == 2
 
 
-def test_sparse_answers_are_no_problem(serve, tmp_path, databases):
-    serve(homes=40, devices=40, sparse=True, silent_share=1)  # or one of them might check in meanwhile
+def test_sparse_responses_are_no_problem(serve, tmp_path, databases):
+    serve(homes=40, devices=40, sparse=True, silent_share=1)  # no device checks in during the test
     for dataset in ("homes", "devices", "events", "readings"):
         start = NOW - timedelta(days=3, hours=3)
         rows = to_file(tmp_path / dataset, dataset, format="parquet", start_at=start).execute({})["rows"]

@@ -1,4 +1,4 @@
-"""Whatever stands in a connection, it gives a client that can send, or one error that names the field."""
+"""Any connection results in a client that can send requests, or in one error that names the field."""
 
 from __future__ import annotations
 

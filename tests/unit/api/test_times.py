@@ -14,21 +14,21 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
     "text",
     ["2026-06-01T12:00:00.000Z", "2026-06-01T12:00:00Z", "2026-06-01T14:00:00+02:00", "2026-06-01T12:00:00"],
 )
-def test_times_come_out_aware_with_or_without_fraction(text):
-    moment = from_text(text)
-    assert moment == NOON
-    assert moment.utcoffset() is not None
+def test_times_are_parsed_as_aware_with_or_without_fraction(text):
+    time = from_text(text)
+    assert time == NOON
+    assert time.utcoffset() is not None
 
 
 @pytest.mark.parametrize("text", [None, 5, "", "soon", ["2026-06-01T12:00:00Z"], "2026-13-01T00:00:00Z"])
-def test_what_is_no_time_stays_as_it_came(text):
+def test_value_that_is_not_a_time_is_unchanged(text):
     assert from_text(text) is None
     item = {"created_at": text}
     parse_fields(item, ["created_at", "missing"])
     assert item == {"created_at": text}
 
 
-def test_times_go_in_as_utc_with_milliseconds():
+def test_times_are_sent_in_utc_with_milliseconds():
     assert to_text(NOON.astimezone(timezone(timedelta(hours=2)))) == "2026-06-01T12:00:00.000Z"
 
 

@@ -15,27 +15,27 @@ texts = st.one_of(st.datetimes(timezones=st.none() | zones).map(datetime.isoform
 
 
 @given(texts | json_values)
-def test_what_minut_sends_is_an_aware_time_or_stays_as_it_came(value):
-    moment = from_text(value)
+def test_value_becomes_an_aware_time_or_is_unchanged(value):
+    time = from_text(value)
     item = {"created_at": value}
     parse_fields(item, ["created_at"])
-    if moment is None:
+    if time is None:
         assert item["created_at"] is value
     else:
-        assert moment.tzinfo is UTC
-        assert item == {"created_at": moment}
-        assert from_text(to_text(moment)) == moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        assert time.tzinfo is UTC
+        assert item == {"created_at": time}
+        assert from_text(to_text(time)) == time.replace(microsecond=time.microsecond // 1000 * 1000)
 
 
 @given(st.datetimes(timezones=zones))
 @example(datetime.min.replace(tzinfo=UTC))
 @example(datetime.max.replace(tzinfo=UTC))
 @example(datetime.min.replace(tzinfo=timezone(timedelta(hours=14))))
-def test_every_time_that_is_accepted_can_be_sent_and_means_the_same(moment):
+def test_every_time_that_is_accepted_can_be_sent_and_means_the_same(time):
     try:
-        accepted = check_aware("start_at", moment)
+        accepted = check_aware("start_at", time)
     except MinutConfigurationError as error:
-        assert moment.year in {1, 9999}
+        assert time.year in {1, 9999}
         assert error.field == "start_at"
     else:
         margin = timedelta(milliseconds=1)

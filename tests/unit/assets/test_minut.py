@@ -1,4 +1,4 @@
-"""Names of assets, what an asset event holds, and what a run makes of the events that triggered it."""
+"""URIs of assets, the content of asset events, and the events that triggered a run."""
 
 from __future__ import annotations
 
@@ -81,12 +81,12 @@ def test_payload_is_the_event_under_the_documented_keys():
 
 @pytest.mark.parametrize("field", ["id", "type", "created_at"])
 @pytest.mark.parametrize("value", [None, "", 7, {}])
-def test_event_without_what_is_always_there_is_named(field, value):
+def test_event_without_a_required_field_is_an_error_that_names_it(field, value):
     with pytest.raises(ValueError, match=f"^{field}: must be a text that is not empty"):
         event_payload({**EVENT, field: value}, via="webhook")
 
 
-def test_type_that_fits_no_uri_is_an_error():
+def test_type_that_does_not_fit_a_uri_is_an_error():
     with pytest.raises(ValueError, match="^type: must be letters, digits"):
         event_payload({**EVENT, "type": "a/../b"}, via="webhook")
 
@@ -122,19 +122,19 @@ def test_each_event_of_a_run_once_and_oldest_first():
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="nothing is redelivered before Airflow 3.3")
-def test_redelivered_event_counts_only_if_it_was_not_told_before(monkeypatch):
-    asked = []
+def test_redelivered_event_counts_only_if_it_was_not_emitted_before(monkeypatch):
+    starts = []
 
-    class Told(list):
+    class EarlierEvents(list):
         def __init__(self, asset_name, asset_uri):
             super().__init__(
                 [asset_event(1, NOW - timedelta(minutes=1)), asset_event(2, NOW), asset_event(3)]
             )
 
         def after(self, since):
-            asked.append(since)
+            starts.append(since)
             return self
 
-    monkeypatch.setattr(airflow_context, "InletEventsAccessor", Told)
+    monkeypatch.setattr(airflow_context, "InletEventsAccessor", EarlierEvents)
     assert ids(asset_event(1, redelivered=True), asset_event(2, redelivered=True)) == ["f002"]
-    assert asked == ["2026-06-01T09:56:00+00:00"]
+    assert starts == ["2026-06-01T09:56:00+00:00"]

@@ -62,7 +62,7 @@ def test_parquet_has_types():
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_nothing_is_a_valid_file_too(name):
+def test_no_rows_are_a_valid_file_too(name):
     assert isinstance(written(name, []), bytes)
     if name == "csv":
         assert written(name, []).startswith(b"event_id,")

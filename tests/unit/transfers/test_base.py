@@ -1,4 +1,4 @@
-"""What a transfer says in the log of its task."""
+"""The task log of a transfer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 
 
-def test_log_says_who_is_asked_and_what_it_took(minut_sandbox, tmp_path, capsys):
+def test_log_names_the_source_and_the_cost(minut_sandbox, tmp_path, capsys):
     path = tmp_path / "homes.jsonl"
     MinutToObjectStorageOperator(task_id="t", dataset="homes", path=str(path), format="jsonl").execute({})
-    told = capsys.readouterr().out
-    assert f"Asking for homes at {minut_sandbox.base_url}, with connection 'minut_default'." in told
-    assert re.search(rf"2 homes in {path}; requests: 1; \d\.\d s\.", told)
+    log = capsys.readouterr().out
+    assert f"Extracting homes from {minut_sandbox.base_url}, with connection 'minut_default'." in log
+    assert re.search(rf"2 homes in {path}; requests: 1; \d\.\d s\.", log)

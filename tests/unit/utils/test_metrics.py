@@ -1,4 +1,4 @@
-"""What reaches a StatsD server, over a real socket, and what it costs a request if something is wrong with it."""
+"""The metrics that a StatsD server receives over a real socket."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pytest
 
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 
-# Airflow sets its metrics up once in a process, from its configuration: so this needs one of its own. Here it
-# is as in a triggerer; tests/system/test_habits.py has tasks.
-ASK = """
+# Airflow initializes its metrics once per process, from its configuration, so this needs its own process. It
+# behaves like a triggerer; tests/system/test_habits.py covers tasks.
+REQUEST = """
 import airflow.jobs.triggerer_job_runner
 from airflow_provider_minut.hooks.minut import MinutHook
 print(MinutHook("of_the_test").get_current_user()["user_id"])
 """
 
 
-def ask(port, connection, **environment):
+def send_request(port, connection, **environment):
     done = subprocess.run(
-        [sys.executable, "-c", ASK],
+        [sys.executable, "-c", REQUEST],
         env=os.environ
         | {
             "AIRFLOW__METRICS__STATSD_ON": "True",
@@ -61,7 +61,7 @@ def lines_of(receiver):
 def test_metrics_arrive_with_their_tags(receiver):
     with Sandbox() as minut:
         port = receiver.getsockname()[1]
-        ask(port, minut.connection_json, AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED="True")
+        send_request(port, minut.connection_json, AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED="True")
     assert lines_of(receiver) == [
         "airflow.minut.token_requests,conn_id=of_the_test,method=POST,status=200:1|c",
         "airflow.minut.requests,conn_id=of_the_test,method=GET,status=200:1|c",
@@ -70,7 +70,7 @@ def test_metrics_arrive_with_their_tags(receiver):
 
 def test_plain_statsd_gets_the_names(receiver):
     with Sandbox() as minut:
-        ask(receiver.getsockname()[1], minut.connection_json)
+        send_request(receiver.getsockname()[1], minut.connection_json)
     assert lines_of(receiver) == ["airflow.minut.token_requests:1|c", "airflow.minut.requests:1|c"]
 
 

@@ -1,4 +1,4 @@
-"""What transfers tell OpenLineage, made with its real provider, and Airflow's hook lineage."""
+"""The lineage of transfers, with the real OpenLineage provider and Airflow's hook lineage."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Bucket(MemoryFileSystem):
 
 @pytest.fixture
 def collected():
-    """The collector of a process in which somebody reads hook lineage."""
+    """The collector of a process with a reader of hook lineage."""
     from unittest import mock
 
     try:
@@ -53,12 +53,12 @@ def columns(dataset):
     return [(field.name, field.type) for field in dataset.facets["schema"].fields]
 
 
-def test_file_is_told_with_its_rows_and_columns(minut_sandbox, tmp_path):
+def test_file_is_reported_with_its_rows_and_columns(minut_sandbox, tmp_path):
     path = tmp_path / "homes.csv"
     operator = MinutToObjectStorageOperator(task_id="t", dataset="homes", path=str(path), format="csv")
     assert operator.execute({})["rows"] == 2
-    told = facets(operator)
-    (read,), (written,) = told.inputs, told.outputs
+    lineage = facets(operator)
+    (read,), (written,) = lineage.inputs, lineage.outputs
     host = minut_sandbox.base_url.split("/")[2]
     assert (read.namespace, read.name) == (f"minut://{host}", "homes")
     assert (written.namespace, written.name) == ("file", str(path))
@@ -90,11 +90,11 @@ def test_table_has_the_name_that_its_database_gives_it(monkeypatch, table, name)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", "postgres://me:geheim@db.example/house")
     operator = MinutToSqlOperator(task_id="t", dataset="events", conn_id="warehouse", table=table)
     operator._rows_written = 5
-    told = facets(operator)
-    (written,) = told.outputs
+    lineage = facets(operator)
+    (written,) = lineage.outputs
     assert (written.namespace, written.name) == ("postgres://db.example:5432", name)
     assert ("event_time", "timestamp") in columns(written)
-    assert "geheim" not in str(told)
+    assert "geheim" not in str(lineage)
 
 
 def test_transfer_that_failed_wrote_nothing(minut_sandbox, tmp_path):
@@ -102,20 +102,20 @@ def test_transfer_that_failed_wrote_nothing(minut_sandbox, tmp_path):
     operator = MinutToObjectStorageOperator(task_id="t", dataset="homes", path=f"{tmp_path}/homes.jsonl.gz")
     with pytest.raises(sdk.AirflowFailException):
         operator.execute({})
-    told = facets(operator)
-    assert (told.inputs, told.outputs) == ([], [])
+    lineage = facets(operator)
+    assert (lineage.inputs, lineage.outputs) == ([], [])
 
 
-def test_database_without_a_name_in_openlineage_is_left_out(minut_sandbox, tmp_path, monkeypatch):
+def test_database_without_a_name_in_openlineage_is_omitted(minut_sandbox, tmp_path, monkeypatch):
     connection = {"conn_type": "sqlite", "host": f"{tmp_path}/warehouse.db"}
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(connection))
     operator = MinutToSqlOperator(
         task_id="t", dataset="homes", conn_id="warehouse", table="homes", create_table=True
     )
     operator.execute({})
-    told = facets(operator)
-    assert [read.name for read in told.inputs] == ["homes"]
-    assert told.outputs == []
+    lineage = facets(operator)
+    assert [read.name for read in lineage.inputs] == ["homes"]
+    assert lineage.outputs == []
 
 
 def test_openlineage_finds_the_method_by_its_name():
@@ -150,7 +150,7 @@ def test_hook_lineage_has_what_was_read_and_written(minut_sandbox, tmp_path, col
     [
         ("minut.homes", ["postgres://db.example:5433/house/minut/homes"]),
         ("other.minut.homes", ["postgres://db.example:5433/other/minut/homes"]),
-        ("homes", []),  # which schema it is in only the database knows
+        ("homes", []),  # only the database knows its schema
     ],
 )
 def test_hook_lineage_knows_a_table_by_its_whole_name(monkeypatch, collected, table, uris):
@@ -158,7 +158,7 @@ def test_hook_lineage_knows_a_table_by_its_whole_name(monkeypatch, collected, ta
     operator = MinutToSqlOperator(task_id="t", dataset="homes", conn_id="warehouse", table=table)
     hook = sdk.BaseHook.get_hook("warehouse")
     report_to_collector(MinutHook(), DATASETS["homes"], hook, **operator._lineage_asset(hook))
-    # The providers of databases that came with Airflow 3.1 cannot name a table for it.
+    # The providers of databases that were released with Airflow 3.1 cannot name a table for it.
     named = "factory" in postgres_info()["asset-uris"][0]
     assert named or AIRFLOW_VERSION < (3, 2)
     assert [entry.asset.uri for entry in collected().outputs] == (uris if named else [])
@@ -172,4 +172,4 @@ def test_collector_that_fails_fails_no_transfer(minut_sandbox, tmp_path, monkeyp
     path = tmp_path / "homes.jsonl"
     MinutToObjectStorageOperator(task_id="t", dataset="homes", path=str(path), format="jsonl").execute({})
     assert len(path.read_text().splitlines()) == 2
-    assert "could not be told the lineage" in caplog.text
+    assert "Failed to report the lineage" in caplog.text
