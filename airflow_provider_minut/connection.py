@@ -115,6 +115,8 @@ def _settings(extra: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, str):
             with suppress(KeyError, ValueError, RecursionError):  # ClientSettings rejects text that stays
                 settings[key] = _FROM_TEXT[key](value)
+        elif isinstance(value, float) and value.is_integer():
+            settings[key] = int(value)  # JSON does not tell 3.0 from 3
     if isinstance(proxy := settings.get("proxies"), str):
         settings["proxies"] = {"http": proxy, "https": proxy}
     return settings
