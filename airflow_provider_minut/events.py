@@ -1,4 +1,4 @@
-"""Minut's events as Airflow knows them: one naming, whichever way an event comes in."""
+"""Minut's events in Airflow: payloads and asset URIs, the same for webhooks and polls."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from typing import Any, TypedDict
 from airflow_provider_minut.api.times import from_text, to_text
 
 SCHEME = "minut"
-MAX_CLOCK_SKEW = timedelta(minutes=5)  # at most, between Minut's clock and the database's
+MAX_CLOCK_SKEW = timedelta(minutes=5)  # between the clocks of Minut and of the database
 _NAME = "[A-Za-z0-9_.-]+"
 EVENT_PATH = re.compile(rf"events/{_NAME}|homes/{_NAME}/events/{_NAME}")
 ACCEPTED_URIS = "minut://events/{event_type} or minut://homes/{home_id}/events/{event_type}"
 
 
 class EventPayload(TypedDict):
-    """What is known of one event. Without a home or a device, that is ``None``."""
+    """An event. ``home_id`` and ``device_id`` are ``None`` if it has no home or no device."""
 
     event_id: str
     event_type: str
     event_time: str
-    """When it occurred, ISO 8601 in UTC; late uploads keep their time."""
+    """When the event occurred, ISO 8601 in UTC; late uploads keep the original time."""
     home_id: str | None
     device_id: str | None
     via: str
     """``webhook`` or ``poll``."""
     redelivered: bool
-    """Whether an asset event with the same ``event_id`` may exist already."""
+    """Whether an asset event with the same ``event_id`` may already exist."""
     event: dict[str, Any]
     """The event as Minut sent it; fields depend on the type."""
 
 
 def event_uri(event_type: str, home_id: str | None = None) -> str:
-    """Return the asset URI of a type of event, of all homes or of one.
+    """Return the asset URI of an event type, for all homes or for one.
 
-    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
-    :param home_id: only this home's.
-    :raises ValueError: one of them has other characters than letters, digits and ``_.-``.
+    :param event_type: Name of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: ID of a home; all homes if not given.
+    :raises ValueError: if one of them contains characters other than letters, digits and ``_.-``.
     """
     path = f"homes/{home_id}/events/{event_type}" if home_id else f"events/{event_type}"
     if not EVENT_PATH.fullmatch(path):
@@ -47,35 +47,35 @@ def event_uri(event_type: str, home_id: str | None = None) -> str:
 
 
 def event_uris(payload: EventPayload) -> list[str]:
-    """Return the URIs of the assets that an event belongs to; the home's is the first if it has one."""
+    """Return the URIs of the assets of an event; if it has a home, the asset of the home first."""
     homes = [payload["home_id"], None] if payload["home_id"] else [None]
     return [event_uri(payload["event_type"], home_id) for home_id in homes]
 
 
 def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = False) -> EventPayload:
-    """Return what an asset event says about a user event.
+    """Return the payload of a user event.
 
-    :param event: as Minut sent it, with ``id``, ``type`` and ``created_at``.
+    :param event: Event as Minut sent it, with ``id``, ``type`` and ``created_at``.
     :param via: ``webhook`` or ``poll``.
-    :param redelivered: whether an asset event of it may exist already.
-    :raises ValueError: one of the three is missing, or is no text that can be used.
+    :param redelivered: Whether an asset event with the same ID may already exist.
+    :raises ValueError: if one of these fields or the home ID is invalid; the message names the field.
     """
     for field in ("id", "type", "created_at"):
         value = event.get(field)
         if not isinstance(value, str) or not value:
-            raise ValueError(f"{field}: must be a text that is not empty, not {type(value).__name__}")
+            raise ValueError(f"{field}: must be a non-empty string, not {type(value).__name__}")
     home_id, device_id = event.get("home_id"), event.get("device_id")
     home_id = home_id if isinstance(home_id, str) and home_id else None
     for field, name in (("type", event["type"]), ("home_id", home_id or "-")):
         if not re.fullmatch(_NAME, name):
             raise ValueError(f"{field}: must be letters, digits and _.-")
-    moment = from_text(event["created_at"])
-    if moment is None:
-        raise ValueError("created_at: must be a time in ISO 8601")
+    event_time = from_text(event["created_at"])
+    if event_time is None:
+        raise ValueError("created_at: must be an ISO 8601 time")
     return {
         "event_id": event["id"],
         "event_type": event["type"],
-        "event_time": to_text(moment),
+        "event_time": to_text(event_time),
         "home_id": home_id,
         "device_id": device_id if isinstance(device_id, str) and device_id else None,
         "via": via,
@@ -85,16 +85,16 @@ def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = Fal
 
 
 def asset_payload(events: Sequence[EventPayload]) -> dict[str, list[EventPayload]]:
-    """Return what an asset event holds as ``extra["payload"]``: one event, or what a poll found at once.
+    """Return the ``extra["payload"]`` of an asset event: one event, or several that arrived together.
 
-    Airflow before 3.4 may leave the later ones of several asset events to a run that only another event
-    triggers (apache/airflow issue 56050); so what comes together is kept together.
+    Before Airflow 3.4, the later of several asset events may wait for a run that only another event
+    triggers (apache/airflow issue 56050). Events that arrive together are therefore one asset event.
     """
     return {"events": list(events)}
 
 
 def events_in(extra: Any) -> list[EventPayload]:
-    """Return the events in the ``extra`` of an asset event; none if it is about something else."""
+    """Return the events in the ``extra`` of an asset event; an empty list if it has none."""
     payload = extra.get("payload") if isinstance(extra, dict) else None
     events = payload.get("events") if isinstance(payload, dict) else None
     return [e for e in events if isinstance(e, dict) and "event_id" in e] if isinstance(events, list) else []  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""Deliveries as Minut makes them, sent by a client that costs little itself."""
+"""Deliveries as Minut sends them, from a client with little overhead."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def request_bytes(path, body, headers):
 
 
 def bad_deliveries(webhook, number, path):
-    """Yield so many requests of every kind that must change nothing."""
-    chance = random.Random(11)
+    """Yield this number of requests, of every kind that must have no effect."""
+    rng = random.Random(11)
     body, headers = delivery(webhook, an_event())
     old_body, old_headers = delivery(
         webhook, an_event(created_at=(datetime.now(UTC) - timedelta(days=30)).isoformat())
     )
     kinds = [
         lambda: request_bytes(path, body, {webhook.header: secrets.token_hex(32)}),
-        lambda: request_bytes(path, body[:-1] + bytes([body[-1] ^ chance.randrange(1, 256)]), headers),
+        lambda: request_bytes(path, body[:-1] + bytes([body[-1] ^ rng.randrange(1, 256)]), headers),
         lambda: request_bytes(path, body, {}),
         lambda: request_bytes(path + secrets.token_hex(8), body, headers),
-        lambda: request_bytes(path, b"x" * chance.randrange(64 * 1024, 96 * 1024), headers),
-        lambda: signed(webhook, chance.randbytes(chance.randrange(200)), path),
-        lambda: signed(webhook, b"[" * chance.randrange(60_000), path),
+        lambda: request_bytes(path, b"x" * rng.randrange(64 * 1024, 96 * 1024), headers),
+        lambda: signed(webhook, rng.randbytes(rng.randrange(200)), path),
+        lambda: signed(webhook, b"[" * rng.randrange(60_000), path),
         lambda: signed(webhook, json.dumps({"event": an_event(id=None)}).encode(), path),
         lambda: signed(webhook, json.dumps({"hook_id": "other", "event": an_event()}).encode(), path),
         lambda: request_bytes(path, old_body, old_headers),  # replayed a month later
@@ -76,9 +76,9 @@ def signed(webhook, body, path):
 
 
 class Sender:
-    """Sends requests over some kept-alive connections to a port of this machine.
+    """Sends requests over several keep-alive connections to a local port.
 
-    :param retry: whether to send again what was not answered, or with 503, as Minut may do.
+    :param retry: Whether to repeat requests without a response or with a 503, as Minut may do.
     """
 
     def __init__(self, port, *, connections=16, retry=False):
@@ -87,7 +87,7 @@ class Sender:
         self._retry = retry
 
     def send(self, requests):
-        """Send them all; return the status of each."""
+        """Send all requests; return the status of each."""
         return asyncio.run(self._send(list(requests)))
 
     async def _send(self, requests):

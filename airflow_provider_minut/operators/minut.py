@@ -1,4 +1,4 @@
-"""Operators that ask the Minut API something and hand on the answer."""
+"""Operators that call the Minut API: credentials, any endpoint, devices and alarms."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 class MinutValidateCredentialsOperator(BaseOperator):
-    """Prove that the credentials of a connection work, and say whose they are (``GET /users/me``).
+    """Validate the credentials of a connection, and log the user they belong to (``GET /users/me``).
 
-    A token may outlive its credentials, so one that is older than a minute is replaced first. Bad
-    credentials and bad settings fail the task at once; a server error or a timeout goes through the
-    task's ``retries``.
+    A token may outlive its credentials, so a token older than a minute is replaced first. Rejected
+    credentials and invalid settings fail the task without retries; server errors and timeouts are subject
+    to the task's ``retries``.
 
     .. seealso:: ``dags/minut_validate_credentials.py``
 
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("minut_conn_id",)
@@ -35,34 +35,34 @@ class MinutValidateCredentialsOperator(BaseOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> User:
-        """Return the user who owns the credentials, a dict with a ``user_id``.
+        """Return the user that owns the credentials, a dict with a ``user_id``.
 
-        :raises AirflowFailException: the credentials or the connection are not usable; not retried.
-        :raises MinutError: Minut could not be asked, or did not answer as it should.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         with minut_client(self.minut_conn_id) as client:
             user = client.validate_credentials()
-        text = "The credentials of connection %r work: they belong to %s."
+        text = "The credentials of connection %r are valid. Authenticated as %s."
         self.log.info(text, self.minut_conn_id, who_is(user))
         return user
 
 
 class MinutApiOperator(BaseOperator):
-    """Send a request to any endpoint of the Minut API and push its JSON answer to XCom.
+    """Send a request to any endpoint of the Minut API, and push the JSON response to XCom.
 
-    Tokens, retries and rate limits are taken care of. A request that may not be repeated (``POST``,
-    ``PATCH``) is repeated only if it certainly was not carried out.
+    Handles tokens, retries and rate limits. A request that is not idempotent (``POST``, ``PATCH``) is
+    retried only if it certainly was not processed.
 
-    The query is called ``query`` and not ``params``: ``params`` is how Airflow hands DAG params to
-    every operator, and they would end up in the request.
+    The query parameters are called ``query``, not ``params``: Airflow passes the DAG's params to every
+    operator as ``params``, and they would be sent with the request.
 
     .. seealso:: ``dags/minut_taskflow.py``
 
-    :param endpoint: path below the base URL, like ``/homes`` (templated).
+    :param endpoint: Path below the base URL, like ``/homes`` (templated).
     :param method: HTTP method (templated).
-    :param query: query parameters (templated); a list repeats its key, ``None`` leaves it out.
-    :param json: body to send as JSON (templated).
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param query: Query parameters (templated). A list repeats its key; ``None`` omits the parameter.
+    :param json: Request body, sent as JSON (templated).
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("endpoint", "method", "query", "json", "minut_conn_id")
@@ -86,40 +86,40 @@ class MinutApiOperator(BaseOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> Any:
-        """Return the parsed JSON; ``None`` for an empty answer.
+        """Return the parsed JSON response; ``None`` if it is empty.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         with minut_client(self.minut_conn_id) as client:
-            answer = client.request(self.method, self.endpoint, params=self.query, json=self.json)
-        self.log.info("%s %s was answered: %s.", self.method, self.endpoint, _summary(answer))
-        return answer
+            response = client.request(self.method, self.endpoint, params=self.query, json=self.json)
+        self.log.info("%s %s returned %s.", self.method, self.endpoint, _summary(response))
+        return response
 
 
-def _summary(answer: Any) -> str:
-    """Return how much an answer is, for people: ``2 homes``."""
-    if isinstance(answer, Mapping):
-        counts = [f"{len(value)} {name}" for name, value in answer.items() if isinstance(value, list)]
+def _summary(response: Any) -> str:
+    """Return a short description of a response for the log, like ``homes (2)``."""
+    if isinstance(response, Mapping):
+        counts = [f"{name} ({len(value)})" for name, value in response.items() if isinstance(value, list)]
         return ", ".join(counts) or "an object"
-    return "nothing" if answer is None else type(answer).__name__
+    return "nothing" if response is None else type(response).__name__
 
 
 class MinutUpdateDeviceOperator(BaseOperator):
-    """Set thresholds and quiet hours of a device, if they are not so already.
+    """Set thresholds and quiet hours of a device, unless it already has the requested settings.
 
-    The device is read first; what is not given stays as it is. The device takes over the change when it
-    checks in next, within about an hour.
+    Reads the device first; settings that are not given remain unchanged. The device applies the change at
+    its next check-in, within about an hour.
 
     .. seealso:: ``docs/operators.md``
 
-    :param device_id: of the device (templated).
-    :param reactions: thresholds, each with its ``type`` and what of it to set (templated), like
+    :param device_id: ID of the device (templated).
+    :param reactions: Thresholds, each with its ``type`` and the fields to set (templated), like
         ``[{"type": "sound_level_high", "value": 75, "duration_seconds": 600}]``; dB(A) and seconds.
-    :param quiet_hours: ``{"enabled": True, "start": "22:00", "end": "07:00"}``, in the home's own time
-        zone (templated).
-    :param dry_run: log the difference and write nothing.
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param quiet_hours: ``{"enabled": True, "start": "22:00", "end": "07:00"}``, in the time zone of the
+        home (templated).
+    :param dry_run: Whether to log the changes without writing them.
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("device_id", "reactions", "quiet_hours", "minut_conn_id")
@@ -143,10 +143,10 @@ class MinutUpdateDeviceOperator(BaseOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return ``device_id`` and ``changes``, a list of what was (or would be) changed, for people.
+        """Return ``device_id`` and ``changes``, a list of the changes (or planned changes) as text.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         from airflow_provider_minut.api.resources.thresholds import check_thresholds, threshold_changes
 
@@ -161,15 +161,15 @@ class MinutUpdateDeviceOperator(BaseOperator):
 
 
 class MinutSetAlarmOperator(BaseOperator):
-    """Arm or disarm the alarm of a home, if it is not so already.
+    """Arm or disarm the alarm of a home, unless it already has the requested status.
 
     .. seealso:: ``docs/operators.md``
 
-    :param home_id: of the home (templated).
-    :param alarm_status: ``on`` or ``off`` (templated).
-    :param silent_alarm: whether the device stays silent.
-    :param dry_run: log the difference and write nothing.
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param home_id: ID of the home (templated).
+    :param alarm_status: Requested status, ``on`` or ``off`` (templated).
+    :param silent_alarm: Whether the device stays silent.
+    :param dry_run: Whether to log the changes without writing them.
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("home_id", "alarm_status", "minut_conn_id")
@@ -192,10 +192,10 @@ class MinutSetAlarmOperator(BaseOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return ``home_id`` and ``changes``, a list of what was (or would be) changed, for people.
+        """Return ``home_id`` and ``changes``, a list of the changes (or planned changes) as text.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         with minut_client(self.minut_conn_id) as client:
             if self.alarm_status not in _SATISFIED_BY:
@@ -214,8 +214,8 @@ class MinutSetAlarmOperator(BaseOperator):
 _SATISFIED_BY = {"on": {"on", "on_grace_period"}, "off": {"off"}}
 
 
-def _log_changes(log: Any, what: str, changes: Sequence[str], *, written: bool) -> None:
+def _log_changes(log: Any, subject: str, changes: Sequence[str], *, written: bool) -> None:
     if not changes:
-        log.info("%s is so already; nothing to change.", what)
+        log.info("%s already has the requested settings; no changes.", subject)
     for change in changes:
-        log.info("%s, %s: %s", what, "changed" if written else "would change (dry run)", change)
+        log.info("%s, %s: %s", subject, "changed" if written else "would change (dry run)", change)

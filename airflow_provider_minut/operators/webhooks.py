@@ -1,4 +1,4 @@
-"""Operators that keep a webhook registered, and bring in the events that it missed."""
+"""Operators that register and delete webhooks, and recover the events that a webhook missed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 
 class _WebhookOperator(BaseOperator):
-    """What operators of one registered webhook share: it is kept in an Airflow variable."""
+    """Base class of the operators of a registered webhook, which is stored in an Airflow variable."""
 
     name: str
     minut_conn_id: str
 
     def _stored(self) -> RegisteredWebhook | None:
-        """Return the webhook as the receiver knows it."""
+        """Return the webhook that the receiver uses; ``None`` if the variable is missing or invalid."""
         from airflow.sdk import Variable
         from airflow.sdk.log import mask_secret
 
@@ -36,7 +36,7 @@ class _WebhookOperator(BaseOperator):
         try:
             webhook = RegisteredWebhook.from_json(text)
         except MinutConfigurationError as error:
-            self.log.warning("Variable %s is of no use and is replaced: %s", variable_name(self.name), error)
+            self.log.warning("Ignoring variable %s: not a valid webhook: %s", variable_name(self.name), error)
             return None
         mask_secret(webhook.hook_secret)
         mask_secret(webhook.token)
@@ -51,22 +51,22 @@ class _WebhookOperator(BaseOperator):
 
 
 class MinutCreateWebhookOperator(_WebhookOperator):
-    """Register a webhook, once, however often this runs (``POST /webhooks``).
+    """Register a webhook; idempotent (``POST /webhooks``).
 
-    It is created if it is missing, and replaced if its URL or its events are others now, or if its secret
-    was lost; others with the same URL are deleted. Minut shows the secret only when a webhook is created:
-    it goes into the Airflow variable ``minut_webhook_secret_{name}``, encrypted and masked, where the
-    receiver finds it, and nowhere else.
+    Creates the webhook if it is missing, replaces it if its URL or its events changed or its secret was
+    lost, and deletes other webhooks with the same URL. Minut returns the secret only when a webhook is
+    created: it is stored only in the Airflow variable ``minut_webhook_secret_{name}``, encrypted and
+    masked, from which the receiver reads it.
 
     .. seealso:: ``docs/webhooks.md``, ``dags/minut_webhooks.py``
 
-    :param name: last part of the receiver's path: letters, digits, ``_`` and ``-`` (templated).
-    :param url: where Minut can reach ``/minut/webhooks/{name}`` of the API server; HTTPS (templated).
-    :param events: names of *user* events, or ``["*"]`` for all (templated).
-    :param header: which header has the signature; not documented by Minut.
-    :param algorithm: ``sha256`` or ``sha1``; not documented by Minut.
-    :param encoding: ``hex`` or ``base64``; not documented by Minut.
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param name: Last part of the receiver's path: letters, digits, ``_`` and ``-`` (templated).
+    :param url: HTTPS URL at which Minut can reach ``/minut/webhooks/{name}`` of the API server (templated).
+    :param events: Names of *user* events, or ``["*"]`` for all (templated).
+    :param header: Name of the header that contains the signature; not documented by Minut.
+    :param algorithm: Algorithm of the signature, ``sha256`` or ``sha1``; not documented by Minut.
+    :param encoding: Encoding of the signature, ``hex`` or ``base64``; not documented by Minut.
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("name", "url", "events", "minut_conn_id")
@@ -93,17 +93,17 @@ class MinutCreateWebhookOperator(_WebhookOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> str:
-        """Return the webhook's ``hook_id``.
+        """Return the ``hook_id`` of the webhook.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         with minut_client(self.minut_conn_id) as client:
             stored = self._stored()
             ours = {hook["hook_id"] for hook in client.iter_webhooks() if hook.get("url") == self.url}
             if stored and stored.hook_id in ours and set(stored.events) == set(self.events):
-                webhook = self._described(stored.hook_id, stored.hook_secret, stored.token)
-                self.log.info("Webhook %s is registered already.", stored.hook_id)
+                webhook = self._webhook(stored.hook_id, stored.hook_secret, stored.token)
+                self.log.info("Webhook %s is already registered.", stored.hook_id)
             else:
                 webhook = self._create(client)
                 self.log.info("Registered webhook %s for %s.", webhook.hook_id, ", ".join(webhook.events))
@@ -117,18 +117,21 @@ class MinutCreateWebhookOperator(_WebhookOperator):
     def _create(self, client: MinutClient) -> RegisteredWebhook:
         from airflow.sdk.log import mask_secret
 
-        self._described("-", "-", None)  # refused before anything is created
+        self._webhook("-", "-", None)  # reject invalid arguments before anything is created
         token = secrets.token_urlsafe(24)
         mask_secret(token)
         created = client.create_webhook(self.url, self.events, token=token)
         secret = created.get("hook_secret")
         if not isinstance(secret, str) or not secret:
             self._delete(client, created["hook_id"])
-            raise MinutError("POST /webhooks answered without hook_secret; deliveries could not be verified")
+            raise MinutError(
+                "POST /webhooks returned no hook_secret, without which deliveries cannot be verified.",
+                remedy="The new webhook was deleted. Retry later.",
+            )
         mask_secret(secret)
-        return self._described(created["hook_id"], secret, token)
+        return self._webhook(created["hook_id"], secret, token)
 
-    def _described(self, hook_id: str, secret: str, token: str | None) -> RegisteredWebhook:
+    def _webhook(self, hook_id: str, secret: str, token: str | None) -> RegisteredWebhook:
         return RegisteredWebhook(
             hook_id=hook_id,
             url=self.url,
@@ -143,17 +146,17 @@ class MinutCreateWebhookOperator(_WebhookOperator):
     def _store(self, webhook: RegisteredWebhook) -> None:
         from airflow.sdk import Variable
 
-        description = "A webhook of Minut, with its secret. Kept by MinutCreateWebhookOperator."
+        description = "A Minut webhook with its secret. Managed by MinutCreateWebhookOperator."
         Variable.set(variable_name(self.name), webhook.to_json(), description=description)
 
 
 class MinutDeleteWebhookOperator(_WebhookOperator):
-    """Delete a registered webhook, at Minut and in Airflow (``DELETE /webhooks/{hook_id}``).
+    """Delete a registered webhook and its Airflow variable (``DELETE /webhooks/{hook_id}``).
 
-    What is not there any more is no error. The receiver refuses deliveries a few seconds later.
+    Succeeds if they do not exist. The receiver rejects deliveries a few seconds later.
 
-    :param name: as it was registered (templated).
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param name: Name of the registered webhook (templated).
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("name", "minut_conn_id")
@@ -164,33 +167,33 @@ class MinutDeleteWebhookOperator(_WebhookOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> None:
-        """Delete it.
+        """Delete the webhook and its variable.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         from airflow.sdk import Variable
 
         with minut_client(self.minut_conn_id) as client:
             stored = self._stored()
             if stored is None:
-                self.log.info("There is no webhook %s.", self.name)
+                self.log.info("Webhook %s is not registered; nothing to delete.", self.name)
                 return
             self._delete(client, stored.hook_id)
             Variable.delete(variable_name(self.name))
 
 
 class MinutReconcileEventsOperator(_WebhookOperator):
-    """Bring in the events that a webhook missed, while its receiver was down for example.
+    """Recover the events that a webhook missed, for example while its receiver was down.
 
-    The events of the last time are read (``GET /events``; seen in public clients), and each is delivered
-    to the receiver, signed as Minut would. The receiver knows what it has, so each event counts once,
-    whoever was first. Events older than seven days it leaves out.
+    Reads the events of the lookback period (``GET /events``; known from public clients), signs each as Minut
+    does, and posts it to the receiver. The receiver ignores events that it has already recorded, and events
+    older than seven days.
 
-    :param name: of the registered webhook (templated).
-    :param lookback: how long ago events may have occurred; longer than the time between two runs.
-    :param receiver_url: another way to the receiver, if workers cannot use the webhook's URL (templated).
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
+    :param name: Name of the registered webhook (templated).
+    :param lookback: Length of the period to read; must be longer than the interval between runs.
+    :param receiver_url: URL of the receiver, if workers cannot reach the webhook's URL (templated).
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
     template_fields: Sequence[str] = ("name", "receiver_url", "minut_conn_id")
@@ -211,10 +214,10 @@ class MinutReconcileEventsOperator(_WebhookOperator):
         self.minut_conn_id = minut_conn_id
 
     def execute(self, context: Context) -> dict[str, int]:
-        """Return how many events there were, and how many of them were missed.
+        """Return the number of ``events``, and how many of them were ``missed``.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: Minut could not be asked, or the receiver did not take an event.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, or if the receiver did not accept an event.
         """
         with minut_client(self.minut_conn_id) as client:
             webhook = self._stored()
@@ -223,7 +226,7 @@ class MinutReconcileEventsOperator(_WebhookOperator):
             events = client.user_events_since(datetime.now(UTC) - self.lookback)
         wanted = [e for e in reversed(events) if "*" in webhook.events or e.get("type") in webhook.events]
         missed = sum(self._deliver(webhook, event) for event in wanted)
-        self.log.info("%d events, %d of them had been missed.", len(wanted), missed)
+        self.log.info("Events: %d; missed by the webhook: %d.", len(wanted), missed)
         return {"events": len(wanted), "missed": missed}
 
     def _deliver(self, webhook: RegisteredWebhook, event: dict[str, Any]) -> bool:
@@ -231,7 +234,13 @@ class MinutReconcileEventsOperator(_WebhookOperator):
         try:
             status = webhook.send(event, url)
         except OSError as error:
-            raise MinutError(f"The receiver at {url} cannot be reached ({type(error).__name__})") from None
+            raise MinutError(
+                f"POST {url} got no answer from the receiver ({type(error).__name__}).",
+                remedy="Check that workers can reach this URL, or set receiver_url.",
+            ) from None
         if status not in {201, 204}:
-            raise MinutError(f"The receiver at {url} answered {status} to event {event.get('id')}")
+            raise MinutError(
+                f"POST {url} answered {status} for event {event.get('id')}.",
+                remedy="Check the log of the API server.",
+            )
         return status == 201

@@ -1,4 +1,4 @@
-"""The plugin of Airflow's API server: receives Minut's webhooks, shows a page. Every component imports it."""
+"""The plugin: webhook receiver and status page in the API server. Every Airflow component imports it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _LazyApp:
-    """Receiver and page as an ASGI application, built at the first request: only the API server needs it."""
+    """The ASGI application, created at the first request, because only the API server needs it."""
 
     def __init__(self) -> None:
         self._app: ASGIApp | None = None
@@ -29,7 +29,7 @@ class _LazyApp:
 
 
 class MinutPlugin(AirflowPlugin):
-    """``POST /minut/webhooks/{name}`` of the API server, and the page *Minut* in its UI.
+    """``POST /minut/webhooks/{name}`` in the API server, and the page *Minut* in its UI.
 
     .. seealso:: ``docs/webhooks.md`` and ``docs/page.md``
     """
@@ -41,7 +41,7 @@ class MinutPlugin(AirflowPlugin):
     external_views: list[Any] = [  # noqa: RUF012  # as Airflow declares it
         {
             "name": "Minut",
-            "href": "minut/status",  # below whatever path the UI has
+            "href": "minut/status",  # relative to the path of the UI
             "url_route": "minut",
             "destination": "nav",
             "category": "browse",

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class OnePerConnection:
-    """Something of which all coroutines of a process that use the same connection have one.
+    """Base class of objects that the coroutines of an event loop share per connection.
 
-    :param minut_conn_id: id of a connection of type ``minut``.
+    :param minut_conn_id: ID of a connection of type ``minut``.
     """
 
     _all: ClassVar[WeakValueDictionary[tuple[type, asyncio.AbstractEventLoop, str], Any]] = (
@@ -33,7 +33,7 @@ class OnePerConnection:
 
     @classmethod
     def of(cls, minut_conn_id: str) -> Self:
-        """Return that of a connection in the running event loop."""
+        """Return the instance of a connection in the running event loop."""
         key = (cls, asyncio.get_running_loop(), minut_conn_id)
         found: Self | None = cls._all.get(key)
         if found is None:
@@ -42,9 +42,9 @@ class OnePerConnection:
 
 
 class AsyncClient(OnePerConnection):
-    """The client of a connection.
+    """The client of a connection, opened at the first call.
 
-    :param minut_conn_id: id of a connection of type ``minut``.
+    :param minut_conn_id: ID of a connection of type ``minut``.
     """
 
     def __init__(self, minut_conn_id: str) -> None:
@@ -52,29 +52,29 @@ class AsyncClient(OnePerConnection):
         self._client: MinutClient | None = None
         self._opening = asyncio.Lock()
         self.request_lock = asyncio.Lock()
-        """For those who are many: with it, they have one thread and one place in the budget at a time."""
+        """Held by callers of which there may be many, to use one thread and one reservation at a time."""
 
-    async def call(self, question: Callable[[MinutClient], Answer]) -> Answer:
-        """Return what the question finds out from the client, in a thread.
+    async def call(self, function: Callable[[MinutClient], Result]) -> Result:
+        """Call a function with the client, in a thread, and return its result.
 
-        If the credentials are refused, it is asked once more with the connection as it is then: whoever
-        rotates them does so in the connection.
+        If the credentials are rejected, the connection is read again and the call is repeated once: the
+        connection may contain rotated credentials.
 
         :raises AirflowNotFoundException: if there is no such connection.
-        :raises MinutError: the connection is not usable, or what the question raises.
+        :raises MinutError: if the connection is invalid, or if the function raises it.
         """
         from asgiref.sync import sync_to_async
 
         from airflow_provider_minut.exceptions import MinutAuthenticationError
 
-        ask = sync_to_async(question, thread_sensitive=False)  # see MinutHook.aget_conn
+        call = sync_to_async(function, thread_sensitive=False)  # see MinutHook.aget_conn
         client = await self._open()
         try:
-            return await ask(client)
+            return await call(client)
         except MinutAuthenticationError:
             if client is self._client:
                 self._client = None
-            return await ask(await self._open())
+            return await call(await self._open())
 
     async def _open(self) -> MinutClient:
         async with self._opening:

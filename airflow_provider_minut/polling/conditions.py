@@ -1,4 +1,4 @@
-"""What a task can wait for, the same in a worker and in the triggerer."""
+"""Conditions that sensors wait for, the same in a worker and in the triggerer."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
 
 WAKE_UP_TOLERANCE = timedelta(milliseconds=100)
-"""Who sleeps until the deadline may wake up a little before it, and must not look twice."""
+"""A sleep until the deadline may end slightly early; this must not cause a second poll."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PollResult:
-    """What one look at Minut showed.
+    """Result of a poll.
 
-    :param note: the same for people.
-    :param result: what the task returns, as JSON has it; ``None`` if the wait is not over.
-    :param not_before: when another look makes sense at the earliest; aware, ``None`` if nobody knows.
+    :param note: Description of the result, for logs and messages.
+    :param result: Return value of the task, as JSON types; ``None`` if the wait is not over.
+    :param not_before: Earliest useful time of the next poll; aware, ``None`` if unknown.
     """
 
     note: str
@@ -32,10 +32,10 @@ class PollResult:
     not_before: datetime | None = None
 
     def next_at(self, now: datetime, interval: timedelta, deadline: datetime) -> datetime | None:
-        """Return when to look next; the last time is the deadline itself.
+        """Return the time of the next poll; the last poll takes place at the deadline.
 
-        :param now: aware, like ``deadline``.
-        :return: ``None`` if nothing can come of it before the deadline.
+        :param now: Current time; aware, like ``deadline``.
+        :return: ``None`` if no result is possible before the deadline.
         """
         if deadline - now < WAKE_UP_TOLERANCE or (self.not_before and self.not_before > deadline):
             return None
@@ -43,22 +43,22 @@ class PollResult:
 
 
 class Condition(Protocol):
-    """Something to wait for: a dataclass whose fields are as JSON has them."""
+    """A condition to wait for: a dataclass whose fields have JSON types."""
 
     def poll(self, client: MinutClient) -> PollResult:
         """Poll once.
 
-        :raises MinutError: Minut could not be asked, or did not answer as it should.
+        :raises MinutError: if a request fails.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class HomeEventCondition:
-    """An event of one of some homes (``GET /homes/{home_id}/events``).
+    """An event in one of several homes (``GET /homes/{home_id}/events``).
 
-    :param home_ids: of the homes; one request each.
-    :param event_types: names of *home* events; any if empty.
-    :param since: ISO 8601 with a time zone; events that occurred before do not count.
+    :param home_ids: IDs of the homes; one request each.
+    :param event_types: Names of *home* events; any if empty.
+    :param since: ISO 8601 with a time zone; events that occurred before are ignored.
     """
 
     home_ids: Sequence[str]
@@ -66,15 +66,15 @@ class HomeEventCondition:
     since: str
 
     def poll(self, client: MinutClient) -> PollResult:
-        """Poll for events. The result is a list of them, oldest first, with times as ISO 8601 text."""
+        """Poll for events. The result is a list of events, oldest first, with times as ISO 8601 text."""
         since, until = datetime.fromisoformat(self.since), datetime.now(UTC) + MAX_CLOCK_SKEW
         events: list[dict[str, Any]] = []
         for home_id in self.home_ids:
             for event in client.iter_home_events(
                 home_id, start_at=since, end_at=until, event_types=self.event_types
             ):
-                moment = event["event_time"]
-                text = to_text(moment) if isinstance(moment, datetime) else moment
+                time = event["event_time"]
+                text = to_text(time) if isinstance(time, datetime) else time
                 events.append({**event, "event_time": text})
         events.sort(key=lambda event: (str(event["event_time"]), str(event.get("event_id"))))
         types = " or ".join(self.event_types) or f"event{'s' * (len(events) > 1)}"
@@ -85,12 +85,12 @@ class HomeEventCondition:
 
 @dataclass(frozen=True, kw_only=True)
 class HeartbeatCondition:
-    """A device has reported what it measured after a moment (``GET /devices/{device_id}``).
+    """A device has reported measurements newer than a given time (``GET /devices/{device_id}``).
 
-    Devices check in about once an hour, and Minut demands not to ask before ``next_heartbeat_at``
-    (developer.minut.com, Sensor data).
+    Devices check in about once an hour, and Minut requires that clients do not poll before
+    ``next_heartbeat_at`` (developer.minut.com, Sensor data).
 
-    :param device_id: of the device.
+    :param device_id: ID of the device.
     :param after: ISO 8601 with a time zone.
     """
 
@@ -98,17 +98,17 @@ class HeartbeatCondition:
     after: str
 
     def poll(self, client: MinutClient) -> PollResult:
-        """Poll the device. The result has its ``device_id``, ``reported_at`` and ``next_heartbeat_at``."""
+        """Poll the device. The result has ``device_id``, ``reported_at`` and ``next_heartbeat_at``."""
         device = client.get_device(self.device_id)
         reported_at, following = _reported_at(device), _time_or_none(device.get("next_heartbeat_at"))
         texts = {
             "reported_at": reported_at and to_text(reported_at),
             "next_heartbeat_at": following and to_text(following),
         }
-        note = f"Device {self.device_id} reported what it measured until {texts['reported_at'] or 'unknown'}"
-        note += f"; it checks in next at {texts['next_heartbeat_at'] or 'a time that Minut does not tell'}"
+        note = f"Device {self.device_id}: latest measurement at {texts['reported_at'] or 'an unknown time'}"
+        note += f"; next check-in at {texts['next_heartbeat_at'] or 'an unknown time'}"
         if device.get("offline"):
-            note += "; it is offline"
+            note += "; offline"
         if reported_at is None or reported_at <= datetime.fromisoformat(self.after):
             return PollResult(note=note, not_before=following)
         return PollResult(note=note, result={"device_id": self.device_id, **texts})
@@ -121,7 +121,7 @@ CONDITIONS: dict[str, type[Condition]] = {
 
 
 def _reported_at(device: Device) -> datetime | None:
-    """Return of when its newest value is; if it shows none, when it was heard."""
+    """Return the time of the latest measurement, or of the last check-in if there is none."""
     values = device.get("latest_sensor_values")
     values = values if isinstance(values, dict) else {}
     times = [_time_or_none(value.get("time")) for value in values.values() if isinstance(value, dict)]

@@ -1,4 +1,4 @@
-"""Which events a watcher has handed on, so that a restart neither loses nor repeats one."""
+"""Records which events a watcher has emitted, so that a restart neither loses nor repeats events."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from typing import Any, Self
 from airflow_provider_minut.api.times import from_text, to_text
 
 LOOKBACK = timedelta(hours=6)
-"""How late an event may reach Minut and still be seen; devices check in about once an hour."""
+"""How late an event may be uploaded and still be emitted; devices check in about once an hour."""
 
 
 class EventCursor:
-    """A place in a list of events that is not sorted by arrival: late uploads have old times.
+    """A position in a list of events that is not sorted by arrival: late uploads have old times.
 
-    So it is a time until which everything was read, and the ids of the events around it. An event is
-    *pending* from before it is handed to Airflow until Airflow has stored it. One that a former process
-    left pending may have been stored or not.
+    It consists of the time of the last read, and the IDs of the events within :data:`LOOKBACK` before it. An
+    event is *pending* from before it is emitted until Airflow has stored it. If an earlier process left it
+    pending, it is unknown whether Airflow has stored it.
 
-    :param read_at: when the events were read last; aware.
-    :param stored: times of events that Airflow has, by id.
-    :param pending: times of events of which that is not known yet, by id.
+    :param read_at: Time of the last read; aware.
+    :param stored: Times of the events that Airflow has stored, by ID.
+    :param pending: Times of the events that an earlier process left pending, by ID.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class EventCursor:
 
     @classmethod
     def from_state(cls, state: Any) -> Self | None:
-        """Return the cursor that was kept; ``None`` if nothing usable was."""
+        """Return the cursor of a stored state; ``None`` if there is none, or it is invalid."""
         try:
             read_at = from_text(state["read_at"])
             stored, pending = (
@@ -43,13 +43,13 @@ class EventCursor:
             )
         except (AttributeError, KeyError, TypeError):
             return None
-        return cls(read_at, stored, pending) if read_at else None  # type: ignore[arg-type]  # without read_at, which fills the gaps, nothing is returned
+        return cls(read_at, stored, pending) if read_at else None  # type: ignore[arg-type]  # read_at replaces invalid times; without it, None is returned
 
     def to_state(self) -> dict[str, Any]:
-        """Return what to keep, as JSON has it."""
+        """Return the state to store, as JSON types."""
 
         def texts(times: dict[str, datetime]) -> dict[str, str]:
-            return {event_id: to_text(moment) for event_id, moment in times.items()}
+            return {event_id: to_text(time) for event_id, time in times.items()}
 
         return {
             "read_at": to_text(self.read_at),
@@ -59,28 +59,28 @@ class EventCursor:
 
     @property
     def horizon(self) -> datetime:
-        """Since when events have to be read next; aware."""
+        """Start of the period to read next; aware."""
         return self.read_at - LOOKBACK
 
     def add(self, events: Iterable[tuple[str, datetime]], read_at: datetime) -> dict[str, bool]:
-        """Note that events were read, and return the new ones; they are pending from now on.
+        """Record that events were read, and return the new events, which become pending.
 
-        :param events: id and time of each event from :attr:`horizon` on; older ones do not count.
-        :param read_at: when they were read.
-        :return: by id, whether the event may have been handed on by a former process.
+        :param events: ID and time of each event since :attr:`horizon`; older events are ignored.
+        :param read_at: Time at which they were read.
+        :return: By ID, whether an earlier process may have emitted the event.
         """
         new = {}
-        for event_id, moment in events:
-            if moment >= self.horizon and event_id not in self._stored and event_id not in self._pending:
+        for event_id, time in events:
+            if time >= self.horizon and event_id not in self._stored and event_id not in self._pending:
                 new[event_id] = self._uncertain.pop(event_id, None) is not None
-                self._pending[event_id] = moment
+                self._pending[event_id] = time
         self.read_at = read_at
         for times in (self._stored, self._uncertain):
-            for event_id in [event_id for event_id, moment in times.items() if moment < self.horizon]:
+            for event_id in [event_id for event_id, time in times.items() if time < self.horizon]:
                 del times[event_id]
         return new
 
     def mark_stored(self, event_ids: Iterable[str]) -> None:
-        """Note that Airflow has stored these."""
+        """Record that Airflow has stored these events."""
         for event_id in event_ids:
             self._stored[event_id] = self._pending.pop(event_id)

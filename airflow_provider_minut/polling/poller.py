@@ -1,4 +1,4 @@
-"""One poll of the events of a connection, however many watch them."""
+"""Polls the events of a connection, once for all of its watchers."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from airflow_provider_minut.polling.cursor import LOOKBACK
 
 log = logging.getLogger(__name__)
 
-MIN_POLL_SECONDS = 1.0  # seconds; how fast a poll that somebody waits for comes, and the least between two
-PERMANENT_ERROR_RETRY_SECONDS = 300.0  # seconds; nothing but a person can mend credentials
-LATE_EVENTS_POLL_SECONDS = 300.0  # seconds; between two looks for events that were uploaded hours late
-MAX_BACKOFF_SECONDS = 300.0  # seconds; between polls that fail one after the other
+MIN_POLL_SECONDS = 1.0  # seconds; minimum between polls, and delay of a poll that a watcher requests
+PERMANENT_ERROR_RETRY_SECONDS = 300.0  # seconds; only a user can fix credentials
+LATE_EVENTS_POLL_SECONDS = 300.0  # seconds; between polls for events that were uploaded hours late
+MAX_BACKOFF_SECONDS = 300.0  # seconds; between polls that fail repeatedly
 
 
 @dataclass(eq=False)
 class EventSnapshot:
-    """The events of an account as they were at one moment.
+    """The events of an account at a point in time.
 
-    :param poll: which read them.
-    :param read_at: when; aware.
-    :param since: they are complete from here on; aware.
-    :param events: as Minut sent them.
-    :param stored: set when Airflow has stored what was made of them.
+    :param poller: Poller that read them.
+    :param read_at: Time at which they were read; aware.
+    :param since: Start of the period in which they are complete; aware.
+    :param events: Events as Minut sent them.
+    :param stored: Set when Airflow has stored the asset events that triggers created from them.
     """
 
-    poll: EventPoller
+    poller: EventPoller
     read_at: datetime
     since: datetime
     events: list[dict[str, Any]]
@@ -42,9 +42,9 @@ class EventSnapshot:
 
 
 class EventPoller(OnePerConnection):
-    """Reads the events of one connection again and again, for all who watch them in this process.
+    """Polls the events of a connection, for all watchers in this process.
 
-    :param minut_conn_id: id of a connection of type ``minut``.
+    :param minut_conn_id: ID of a connection of type ``minut``.
     """
 
     def __init__(self, minut_conn_id: str) -> None:
@@ -59,7 +59,7 @@ class EventPoller(OnePerConnection):
         self._reach_back: datetime | None = None
 
     async def snapshots(self) -> AsyncIterator[EventSnapshot]:
-        """Yield what was read, each time it was read again. Never ends, and raises nothing."""
+        """Yield each new snapshot. Never ends, and raises no errors."""
         loop = asyncio.get_running_loop()
         seen = None
         while True:
@@ -74,16 +74,16 @@ class EventPoller(OnePerConnection):
                 await asyncio.wait_for(self._changed.wait(), max(self._due - loop.time(), 0))
 
     def reach_back_to(self, since: datetime) -> None:
-        """Read from ``since`` on, soon: somebody was away for longer than the usual lookback."""
+        """Poll soon, from ``since`` on: a watcher was down for longer than the usual lookback."""
         if self._reach_back is None or since < self._reach_back:
             self._reach_back = since
             self._due = min(self._due, asyncio.get_running_loop().time() + MIN_POLL_SECONDS)
             self._changed.set()
 
     async def _read(self) -> None:
-        """Replace the latest snapshot if Minut can be asked; set when to try next."""
+        """Poll, replace the latest snapshot if the poll succeeds, and schedule the next poll."""
         now, ticks = datetime.now(UTC), asyncio.get_running_loop().time()
-        # Not from now: whoever saw the latest snapshot still has to see what reaches back from there.
+        # Not relative to now: cursors expect the lookback before the latest snapshot to be complete.
         since = min(self._reach_back or now, (self._latest.read_at if self._latest else now) - LOOKBACK)
         known = {} if self._reach_back or ticks >= self._late_due else self._known_since(since)
         try:
@@ -92,7 +92,8 @@ class EventPoller(OnePerConnection):
             self._due = asyncio.get_running_loop().time() + self._failed(error)
             return
         if self._failures:
-            log.info("Events are read again, after %d failures in a row.", self._failures)
+            text = "Polling the events of connection %r succeeded again (failures in a row: %d)."
+            log.info(text, self._minut_conn_id, self._failures)
         elif self._latest is None:
             log.info("Watching the events of connection %r.", self._minut_conn_id)
         self._failures = 0
@@ -103,7 +104,7 @@ class EventPoller(OnePerConnection):
         self._due = asyncio.get_running_loop().time() + conf.event_poll_interval()
 
     def _known_since(self, since: datetime) -> dict[str, dict[str, Any]]:
-        """Return the events of the latest snapshot from then on, by id; without one they are of no use."""
+        """Return the events of the latest snapshot since a time, by ID; events without an ID are ignored."""
         events = self._latest.events if self._latest else []
         recent = (event for event in events if event["created_at"] >= to_text(since))
         return {event["id"]: event for event in recent if isinstance(event.get("id"), str)}
@@ -116,7 +117,7 @@ class EventPoller(OnePerConnection):
         from airflow_provider_minut.policies.retry import PERMANENT_ERRORS
 
         self._failures += 1
-        # A connection that is missing is missing until it is created.
+        # A connection stays missing until a user creates it.
         permanent = isinstance(error, (*PERMANENT_ERRORS, AirflowNotFoundException))
         delay = PERMANENT_ERROR_RETRY_SECONDS
         if not permanent:

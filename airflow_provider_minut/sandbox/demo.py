@@ -76,7 +76,7 @@ def _run(console: Console, environment: dict[str, str], log: Path) -> Outcome:
         if code:
             break
     text = log.read_text(errors="replace")
-    owner = re.search(r"(?:they belong to|[Aa]uthenticated as) (.+? \(user \S+?\)|user \S+?)\.", text)
+    owner = re.search(r"Authenticated as (.+? \(user \S+?\)|user \S+?)\.", text)
     if code == 0 and owner:
         return Outcome(owner=owner[1])
     # The last line of a traceback is the error message, which in this package includes the remedy.

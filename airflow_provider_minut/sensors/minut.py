@@ -1,4 +1,4 @@
-"""Sensors that wait for something in a home: in a worker, between two pokes, or in the triggerer."""
+"""Sensors that wait for events and devices: in a worker, rescheduled, or deferred to the triggerer."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from airflow_provider_minut.utils.validation import checked_names, checked_time
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# The trigger keeps the deadline itself. So long after it, Airflow ends the wait: no triggerer runs.
+# The trigger itself times out at the deadline. If no triggerer runs, Airflow fails the task after this grace.
 TRIGGERER_OUTAGE_GRACE = timedelta(minutes=5)
 
 
 class _MinutSensor(BaseSensorOperator):
-    """Base of the sensors: the same results, deadline and errors, deferred or not.
+    """Base class of the sensors: the same results, deadline and errors, deferred or not.
 
-    ``timeout`` is a deadline. The last look is at that moment, and if nothing can come before it, the
-    sensor ends at once.
+    ``timeout`` is a deadline. The last poll takes place at the deadline. If no result is possible before it,
+    the sensor times out at once.
 
-    :param minut_conn_id: id of a connection of type ``minut`` (templated).
-    :param deferrable: whether to wait in the triggerer.
+    :param minut_conn_id: ID of a connection of type ``minut`` (templated).
+    :param deferrable: Whether to wait in the triggerer.
     """
 
     _condition: str
@@ -45,20 +45,20 @@ class _MinutSensor(BaseSensorOperator):
         self.minut_conn_id = minut_conn_id
         self.deferrable = deferrable
         self._arguments: dict[str, Any] = {}
-        self._last_poll = PollResult(note="Minut could not be asked")
+        self._last_poll = PollResult(note="No poll succeeded")
 
     @abstractmethod
     def _checked_arguments(self, context: Context) -> dict[str, Any]:
-        """Return the arguments of the condition.
+        """Return the validated arguments of the condition.
 
-        :raises MinutConfigurationError: one cannot be used.
+        :raises MinutConfigurationError: if an argument is invalid.
         """
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once.
 
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         with minut_client(self.minut_conn_id) as client:
             self._arguments = self._checked_arguments(context)
@@ -67,23 +67,23 @@ class _MinutSensor(BaseSensorOperator):
         return PokeReturnValue(self._last_poll.result is not None, self._last_poll.result)
 
     def execute(self, context: Context) -> Any:
-        """Wait, and return what ended it.
+        """Wait, and return the result that ended the wait.
 
-        :raises AirflowSensorTimeout: the deadline has passed.
-        :raises AirflowFailException: credentials, connection or an argument are not usable; not retried.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :raises AirflowSensorTimeout: if there is no result at the deadline.
+        :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
+        :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
         try:
             return super().execute(context)
         except AirflowSensorTimeout as timeout:
-            self._fail("timeout", str(timeout))  # Airflow itself knows never_fail for other errors only
+            self._fail("timeout", str(timeout))  # Airflow applies never_fail only to other errors
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
-        """Return what the trigger found, or fail as a sensor does that was not deferred.
+        """Return the result of the trigger, or fail as a sensor does that was not deferred.
 
-        :param event: of the trigger.
+        :param event: Event of the trigger.
         """
         if event["status"] != "success":
             self._fail(event["status"], event["message"])
@@ -93,9 +93,9 @@ class _MinutSensor(BaseSensorOperator):
     def _get_next_poke_interval(
         self, started_at: datetime | float, run_duration: Callable[[], float], poke_count: int
     ) -> float:
-        """Return after how many seconds to look again, or go on in the triggerer.
+        """Return the seconds until the next poll, or defer to the triggerer.
 
-        Airflow calls this in every mode when a look found nothing.
+        Airflow calls this in every mode after a poll without a result.
         """
         interval = super()._get_next_poke_interval(started_at, run_duration, poke_count)
         now = datetime.now(UTC)
@@ -116,12 +116,12 @@ class _MinutSensor(BaseSensorOperator):
                 silent_fail=self.silent_fail,
                 minut_conn_id=self.minut_conn_id,
             )
-            longest = deadline - now + TRIGGERER_OUTAGE_GRACE
-            self.defer(trigger=trigger, method_name="execute_complete", timeout=longest)
+            timeout = deadline - now + TRIGGERER_OUTAGE_GRACE
+            self.defer(trigger=trigger, method_name="execute_complete", timeout=timeout)
         return (next_at - now).total_seconds()
 
     def _fail(self, status: str, message: str) -> NoReturn:
-        """End the task as it has to be for a trigger's ``status``."""
+        """End the task with the exception for a ``status`` of the trigger."""
         from airflow.providers.common.compat.sdk import (
             AirflowFailException,
             AirflowSensorTimeout,
@@ -139,18 +139,18 @@ class _MinutSensor(BaseSensorOperator):
 
 
 class MinutHomeEventSensor(_MinutSensor):
-    """Wait for an event in some homes, and return the events that ended the wait, oldest first.
+    """Wait for an event in one of several homes, and return the events that ended the wait, oldest first.
 
-    It looks every ``poke_interval`` seconds (default 60), with a request for each home:
+    Polls every ``poke_interval`` seconds (default 60), with one request per home:
     ``GET /homes/{home_id}/events``. For events of all homes, schedule a DAG on an asset instead.
 
     .. seealso:: ``docs/sensors.md``, ``dags/minut_wait_for_quiet.py``
 
-    :param home_ids: of the homes (templated).
-    :param event_types: names of *home* events, like ``["noise_quieted"]``; any if empty (templated).
-    :param since: events that occurred before do not count: an aware datetime, or ISO 8601 text with a time
-        zone (templated). Default: when the run was to start, the same in each try.
-    :param kwargs: ``minut_conn_id``, ``deferrable`` and Airflow's own for sensors.
+    :param home_ids: IDs of the homes (templated).
+    :param event_types: Names of *home* events, like ``["noise_quieted"]``; any if empty (templated).
+    :param since: Events that occurred before this time are ignored: an aware datetime, or ISO 8601 text with
+        a time zone (templated). Default: the run's ``run_after``, the same in each try.
+    :param kwargs: ``minut_conn_id``, ``deferrable`` and the arguments of Airflow's sensors.
     """
 
     _condition = "home_event"
@@ -172,9 +172,7 @@ class MinutHomeEventSensor(_MinutSensor):
     def _checked_arguments(self, context: Context) -> dict[str, Any]:
         home_ids = checked_names("home_ids", self.home_ids)
         if not home_ids:
-            raise MinutConfigurationError(
-                "home_ids", "must have at least one; each is a request for each look"
-            )
+            raise MinutConfigurationError("home_ids", "must contain at least one ID")
         return {
             "home_ids": list(home_ids),
             "event_types": list(checked_names("event_types", self.event_types)),
@@ -183,18 +181,19 @@ class MinutHomeEventSensor(_MinutSensor):
 
 
 class MinutHeartbeatSensor(_MinutSensor):
-    """Wait until a device has reported what it measured after a moment.
+    """Wait until a device has reported measurements newer than a given time.
 
-    Devices check in about once an hour, and Minut demands not to ask before the time that they tell for it.
-    So it looks once, sleeps until then, and only if the device is late every ``poke_interval`` seconds.
+    Devices check in about once an hour, and Minut requires that clients do not poll a device before its
+    ``next_heartbeat_at``. The sensor therefore polls once, then at that time, and every ``poke_interval``
+    seconds only if the device is late.
 
     .. seealso:: ``docs/sensors.md``
 
-    :param device_id: of the device (templated).
-    :param after: an aware datetime, or ISO 8601 text with a time zone (templated). Default: the end of the
-        run's data interval; if it has none, when the run was to start.
-    :param poke_interval: seconds between two looks at a device that is late.
-    :param kwargs: ``minut_conn_id``, ``deferrable`` and Airflow's own for sensors.
+    :param device_id: ID of the device (templated).
+    :param after: An aware datetime, or ISO 8601 text with a time zone (templated). Default: the end of the
+        run's data interval, or ``run_after`` if the run has none.
+    :param poke_interval: Seconds between polls if the device is late.
+    :param kwargs: ``minut_conn_id``, ``deferrable`` and the arguments of Airflow's sensors.
     """
 
     _condition = "heartbeat"

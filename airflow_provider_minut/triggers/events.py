@@ -1,4 +1,4 @@
-"""MinutEventTrigger: what an AssetWatcher asks for Minut's events."""
+"""MinutEventTrigger: polls for Minut's events, for asset watchers."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ CURSOR_KEY = "minut_event_cursor"
 
 
 class MinutEventTrigger(BaseEventTrigger):
-    """Fires for each event of a type, in all homes or in one: ``GET /events`` (seen in public clients).
+    """Fires for each event of a type, in all homes or in one: ``GET /events`` (known from public clients).
 
-    For an ``AssetWatcher``; :func:`~airflow_provider_minut.assets.minut.watched_event` puts the two together.
-    All triggers of a connection share one poll every ``[minut] event_poll_interval`` seconds.
+    For an ``AssetWatcher``; :func:`~airflow_provider_minut.assets.minut.watched_event` creates an asset with
+    such a watcher. All triggers of a connection share one poll every ``[minut] event_poll_interval`` seconds.
 
-    On Airflow 3.3 and later a cursor in the asset's state store survives restarts: no event is lost, and
-    one that may have been stored just before a crash comes again, marked ``redelivered``. Before 3.3 a
-    restarted triggerer begins with what comes from then on.
+    With Airflow 3.3 and later, a cursor in the asset's state store survives restarts: no event is lost, and
+    an event that may have been stored just before a crash is emitted again, marked ``redelivered``. Before
+    3.3, events that occur while no triggerer runs are missed.
 
-    :param event_type: name of a *user* event, like ``disturbance_first_notice``.
-    :param home_id: only this home's; of all homes if not given.
-    :param minut_conn_id: id of a connection of type ``minut``.
-    :raises ValueError: the event type or the home id has characters that neither can have.
+    :param event_type: Name of a *user* event, like ``disturbance_first_notice``.
+    :param home_id: ID of a home; all homes if not given.
+    :param minut_conn_id: ID of a connection of type ``minut``.
+    :raises ValueError: if one of them contains characters other than letters, digits and ``_.-``.
     """
 
     def __init__(
@@ -47,32 +47,32 @@ class MinutEventTrigger(BaseEventTrigger):
         home_id: str | None = None,
         minut_conn_id: str = MinutHook.default_conn_name,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's, without types
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in Airflow
         event_uri(event_type, home_id)
         self.event_type = event_type
         self.home_id = home_id
         self.minut_conn_id = minut_conn_id
         self._store: AssetStateStoreAccessors | None = None
-        self._settling: set[asyncio.Task[None]] = set()
+        self._pending: set[asyncio.Task[None]] = set()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what Airflow needs to build the trigger again; no secret is in it."""
+        """Return the class and the arguments from which Airflow recreates the trigger; without secrets."""
         names = ("event_type", "home_id", "minut_conn_id")
         return f"{__name__}.{type(self).__name__}", {name: getattr(self, name) for name in names}
 
     def shared_stream_key(self) -> Hashable:
-        """Return what triggers have in common that share a poll (Airflow 3.3 and later)."""
+        """Return the key of the triggers that share a poll (Airflow 3.3 and later)."""
         return ("minut", self.minut_conn_id)
 
     @classmethod
     def create_shared_stream_producer(cls, kwargs: dict[str, Any]) -> SharedStreamProducer:
-        """Return the shared poll; Airflow tells it what was stored (Airflow 3.3 and later)."""
+        """Return the shared poll, to which Airflow reports stored events (Airflow 3.3 and later)."""
         return _producer(kwargs["minut_conn_id"])
 
     def filter_shared_stream(
         self, shared_stream: AsyncIterator[EventSnapshot]
     ) -> AsyncIterator[TriggerEvent]:
-        """Yield this trigger's events of the shared poll (Airflow 3.3 and later)."""
+        """Yield this trigger's events from the shared poll (Airflow 3.3 and later)."""
         return self._fire(shared_stream)
 
     def run(self) -> AsyncIterator[TriggerEvent]:
@@ -80,63 +80,65 @@ class MinutEventTrigger(BaseEventTrigger):
         return self._fire(EventPoller.of(self.minut_conn_id).snapshots())
 
     async def cleanup(self) -> None:
-        """Leave nothing running behind."""
-        for task in self._settling:
+        """Cancel the tasks that wait for Airflow to store events."""
+        for task in self._pending:
             task.cancel()
 
     async def _fire(self, snapshots: AsyncIterator[EventSnapshot]) -> AsyncIterator[TriggerEvent]:
-        cursor = EventCursor.from_state(await self._kept())
+        cursor = EventCursor.from_state(await self._load_state())
         async for snapshot in snapshots:
-            events = {event["id"]: event for event in snapshot.events if self._is_mine(event)}
+            events = {event["id"]: event for event in snapshot.events if self._matches(event)}
             times = [(event_id, _time(event, snapshot)) for event_id, event in events.items()]
-            if cursor is None:  # what was before is not news
+            if cursor is None:  # do not emit the events before the first poll
                 cursor = EventCursor(snapshot.read_at, dict(times))
-                await self._keep(cursor)
+                await self._save(cursor)
             if cursor.horizon < snapshot.since:
-                snapshot.poll.reach_back_to(cursor.horizon)
+                snapshot.poller.reach_back_to(cursor.horizon)
                 continue
             new = cursor.add(times, snapshot.read_at)
             if not new:
                 continue
-            await self._keep(cursor)
-            told = [
+            await self._save(cursor)
+            payloads = [
                 event_payload(events[event_id], via="poll", redelivered=redelivered)
                 for event_id, redelivered in new.items()
             ]
-            yield TriggerEvent(asset_payload(told))  # type: ignore[no-untyped-call]  # Airflow's, without types
-            # Airflow stores them after this generator has gone on, so it cannot be waited for here.
-            task = asyncio.create_task(self._settle(cursor, snapshot, list(new)))
-            self._settling.add(task)
-            task.add_done_callback(self._settling.discard)
+            yield TriggerEvent(asset_payload(payloads))  # type: ignore[no-untyped-call]  # untyped in Airflow
+            # Airflow stores the events only after this generator has resumed, so do not wait for it here.
+            task = asyncio.create_task(self._mark_stored(cursor, snapshot, list(new)))
+            self._pending.add(task)
+            task.add_done_callback(self._pending.discard)
 
-    def _is_mine(self, event: dict[str, Any]) -> bool:
+    def _matches(self, event: dict[str, Any]) -> bool:
         if event.get("type") != self.event_type or self.home_id not in {None, event.get("home_id")}:
             return False
         try:
             event_payload(event, via="poll")
         except ValueError as error:
-            log.warning("An event of Minut cannot be used: %s", error)
+            log.warning("Ignoring an invalid event from Minut: %s", error)
             return False
         return True
 
-    async def _settle(self, cursor: EventCursor, snapshot: EventSnapshot, event_ids: Sequence[str]) -> None:
+    async def _mark_stored(
+        self, cursor: EventCursor, snapshot: EventSnapshot, event_ids: Sequence[str]
+    ) -> None:
         await snapshot.stored.wait()
         cursor.mark_stored(event_ids)
-        await self._keep(cursor)
+        await self._save(cursor)
 
-    async def _kept(self) -> Any:
-        """Return what was kept of the cursor before."""
+    async def _load_state(self) -> Any:
+        """Return the stored state of the cursor."""
         self._store = getattr(self, "asset_state_store", None)  # Airflow 3.3 and later
         try:
             return await self._store.aget(CURSOR_KEY) if self._store else None
         except ValueError:
-            # Airflow keeps one trigger for all assets that watch the same, and no state for several.
+            # Assets with the same watcher share one trigger, which then has no state store.
             self._store = None
-            text = "More than one asset watches %s of %r: a restart of the triggerer will lose events."
+            text = "More than one asset watches %s on connection %r: a triggerer restart loses events."
             log.warning(text, event_uri(self.event_type, self.home_id), self.minut_conn_id)
             return None
 
-    async def _keep(self, cursor: EventCursor) -> None:
+    async def _save(self, cursor: EventCursor) -> None:
         if self._store:
             await self._store.aset(CURSOR_KEY, cursor.to_state())
 

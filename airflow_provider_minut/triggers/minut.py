@@ -1,4 +1,4 @@
-"""The trigger of deferred sensors: it looks at Minut again and again, until a deadline."""
+"""The trigger of deferred sensors: polls Minut until a condition is met or the deadline has passed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
 
 log = logging.getLogger(__name__)
 
-LAST_POLL_GRACE_SECONDS = 30.0  # seconds after the deadline that the last look may take
+LAST_POLL_GRACE_SECONDS = 30.0  # seconds that the last poll may take after the deadline
 
 
 class MinutSensorTrigger(BaseTrigger):
-    """Fires once: with ``status``, ``message`` and ``result``, the same keys whatever happened.
+    """Fires once, with ``status``, ``message`` and ``result``.
 
-    ``status`` is ``success``; ``timeout``; ``error``, if another try may help; or ``refused``, if none can.
+    ``status`` is ``success``, ``timeout``, ``error`` (a retry may succeed) or ``permanent_error``.
 
-    :param condition: what to wait for: its name in ``airflow_provider_minut.polling.conditions.CONDITIONS``.
-    :param arguments: of the condition.
-    :param not_before: when to look first, ISO 8601 with a time zone.
-    :param deadline: when to look last, ISO 8601 with a time zone.
-    :param poke_interval: seconds between two looks.
-    :param silent_fail: whether to go on after errors that may pass.
-    :param minut_conn_id: id of a connection of type ``minut``.
+    :param condition: Name of the condition in ``airflow_provider_minut.polling.conditions.CONDITIONS``.
+    :param arguments: Arguments of the condition.
+    :param not_before: Time of the first poll, ISO 8601 with a time zone.
+    :param deadline: Time of the last poll, ISO 8601 with a time zone.
+    :param poke_interval: Seconds between polls.
+    :param silent_fail: Whether to continue after errors that are not permanent.
+    :param minut_conn_id: ID of a connection of type ``minut``.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class MinutSensorTrigger(BaseTrigger):
         silent_fail: bool,
         minut_conn_id: str,
     ) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's, without types
+        super().__init__()  # type: ignore[no-untyped-call]  # untyped in Airflow
         self.condition = condition
         self.arguments = arguments
         self.not_before = not_before
@@ -55,43 +55,45 @@ class MinutSensorTrigger(BaseTrigger):
         self.minut_conn_id = minut_conn_id
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what Airflow needs to build the trigger again; no secret is in it."""
+        """Return the class and the arguments from which Airflow recreates the trigger; without secrets."""
         names = ("condition", "arguments", "not_before", "deadline", "poke_interval", "silent_fail")
         kwargs = {name: getattr(self, name) for name in (*names, "minut_conn_id")}
         return f"{__name__}.{type(self).__name__}", kwargs
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield the one event."""
+        """Yield the only event."""
         try:
             event = await self._wait()
         except PERMANENT_ERRORS as error:
             event = _event("permanent_error", str(error))
         except MinutError as error:
             event = _event("error", str(error))
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # Airflow's, without types
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]  # untyped in Airflow
 
     async def _wait(self) -> dict[str, Any]:
         deadline, next_at = datetime.fromisoformat(self.deadline), datetime.fromisoformat(self.not_before)
         interval = timedelta(seconds=self.poke_interval)
-        shared, condition = AsyncClient.of(self.minut_conn_id), CONDITIONS[self.condition](**self.arguments)
-        note = "Minut was not asked"
+        client, condition = AsyncClient.of(self.minut_conn_id), CONDITIONS[self.condition](**self.arguments)
+        note = "No poll succeeded"
         while True:
             await asyncio.sleep(_seconds_until(next_at))
             polled = PollResult(note=note)
             try:
                 async with (
                     asyncio.timeout(max(_seconds_until(deadline), 0) + LAST_POLL_GRACE_SECONDS),
-                    shared.request_lock,
+                    client.request_lock,
                 ):
-                    polled = await shared.call(condition.poll)
+                    polled = await client.call(condition.poll)
             except TimeoutError:
-                return _event("timeout", f"Minut did not answer before the deadline; before: {note}.")
+                return _event(
+                    "timeout", f"{note}; the last poll got no answer; the deadline is {self.deadline}."
+                )
             except PERMANENT_ERRORS:
                 raise
             except MinutError as error:
                 if not self.silent_fail:
                     raise
-                log.warning("Minut could not be asked; this sensor goes on: %s", error)
+                log.warning("Failed to poll; the sensor continues to wait: %s", error)
             note = polled.note
             if polled.result is not None:
                 return _event("success", note, polled.result)
@@ -99,12 +101,12 @@ class MinutSensorTrigger(BaseTrigger):
             if following is None:
                 return _event("timeout", f"{note}; the deadline is {self.deadline}.")
             next_at = following
-            log.info("%s. Looking again at %s.", note, next_at.isoformat(timespec="seconds"))
+            log.info("%s. Next poll at %s.", note, next_at.isoformat(timespec="seconds"))
 
 
 def _event(status: str, message: str, result: Any = None) -> dict[str, Any]:
     return {"status": status, "message": message, "result": result}
 
 
-def _seconds_until(moment: datetime) -> float:
-    return (moment - datetime.now(UTC)).total_seconds()
+def _seconds_until(time: datetime) -> float:
+    return (time - datetime.now(UTC)).total_seconds()

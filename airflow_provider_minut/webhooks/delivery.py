@@ -1,4 +1,4 @@
-"""What a delivery says, once its signature was found to be right."""
+"""Parses deliveries after their signature has been verified."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _ID = re.compile(r"[A-Za-z0-9_.:-]{1,200}")
 
 
 class ForeignDeliveryError(Exception):
-    """A delivery that was signed for this webhook but says that it belongs to another."""
+    """A delivery that is signed for this webhook, but contains the ``hook_id`` or ``token`` of another."""
 
 
 def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     """Return the event of a delivery.
 
-    Clients of v5 and v8 found the event in an envelope with ``hook_id``; the documentation lists the
-    event's fields only. Both are read.
+    Clients of v5 and v8 found the event in an envelope with ``hook_id``; the documentation lists only the
+    fields of the event. Both are accepted.
 
-    :param webhook: to which it was sent.
-    :param body: as it came, signed.
-    :raises ForeignDeliveryError: another ``hook_id`` or ``token`` came with it.
-    :raises ValueError: it is no event; the error names the field, and no value.
+    :param webhook: Webhook to which it was sent.
+    :param body: Raw body, with a valid signature.
+    :raises ForeignDeliveryError: if it contains another ``hook_id`` or ``token``.
+    :raises ValueError: if it is not a valid event; the message names the field, and contains no value.
     """
     try:
         content = json.loads(body)
@@ -35,7 +35,7 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     envelope = content if isinstance(content, dict) else {}
     event = envelope.get("event", envelope)
     if not isinstance(event, dict) or not event:
-        raise ValueError("body: must be a JSON object that is an event, or has one as event")
+        raise ValueError("body: must be a JSON object: an event, or an envelope with the key event")
     _check_token(webhook.hook_id, envelope.get("hook_id", event.get("hook_id")))
     if webhook.token:
         _check_token(webhook.token, envelope.get("token", event.get("token")))
@@ -46,7 +46,7 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
 
 
 def _check_token(expected: str, given: Any) -> None:
-    """Check what came back; it may come in a place that is not known, so none is good too."""
+    """Verify a value that Minut echoes. Its place is not documented, so a missing value is accepted."""
     if given is None:
         return
     echo = given.encode(errors="replace") if isinstance(given, str) else b""

@@ -1,4 +1,4 @@
-"""What became of the last deliveries of each registered webhook, for people to look at."""
+"""Log of the latest deliveries of each registered webhook, for the status page."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from airflow_provider_minut.webhooks.registration import RegisteredWebhook
 
 log = logging.getLogger(__name__)
 
-MAX_ROWS = 20  # deliveries that were accepted, and reasons why others were not; of each webhook
-WRITE_INTERVAL_SECONDS = 2.0  # seconds between two writes, however much is delivered
+MAX_ROWS = 20  # accepted deliveries, and reasons for rejections, of each webhook
+WRITE_INTERVAL_SECONDS = 2.0  # seconds between writes, regardless of the number of deliveries
 RETENTION_SECONDS = 2 * 86_400.0  # seconds
 
 
 class AcceptedDelivery(NamedTuple):
-    """A delivery that was genuine."""
+    """A genuine delivery: correctly signed, with a valid event."""
 
     at: float
     event_type: str
@@ -34,9 +34,9 @@ class AcceptedDelivery(NamedTuple):
 
 
 class RejectedDeliveries(NamedTuple):
-    """Deliveries that were not accepted, all for the same reason.
+    """Deliveries that were rejected for the same reason.
 
-    Forgers can give a few reasons only, so they displace no other, however many they send.
+    Forged deliveries cause only a few reasons, and so displace no other entries, regardless of their number.
     """
 
     at: float
@@ -47,19 +47,19 @@ class RejectedDeliveries(NamedTuple):
 
 @dataclass
 class DeliveryLogEntry:
-    """What is known of one webhook, the latest first.
+    """The deliveries of one webhook, latest first.
 
-    :param accepted: deliveries, one by one.
-    :param rejected: reasons, with how often and when.
+    :param accepted: Accepted deliveries, one by one.
+    :param rejected: Rejected deliveries, by reason.
     """
 
     accepted: list[AcceptedDelivery] = field(default_factory=list)
     rejected: list[RejectedDeliveries] = field(default_factory=list)
 
     def add(self, other: DeliveryLogEntry, oldest: float) -> None:
-        """Add another's deliveries.
+        """Add the deliveries of another entry.
 
-        :param oldest: what was before that is forgotten.
+        :param oldest: Deliveries before this time are removed.
         """
         self.accepted = _latest([*self.accepted, *other.accepted], oldest)
         reasons: dict[str, RejectedDeliveries] = {}
@@ -75,13 +75,13 @@ def _configured() -> SharedState:
 
 
 class DeliveryLog:
-    """Notes in the shared state what became of deliveries. Noting costs nothing worth speaking of.
+    """Records the outcome of deliveries in the shared state.
 
-    It is written once in a while, for all that came meanwhile, encrypted with the webhook's secret; so it is
-    the same for all API servers that share a state, and forgers can neither fill it nor keep it busy.
+    Deliveries are written in batches, encrypted with the secret of the webhook. API servers that share a
+    store share the log, and forged deliveries can neither fill it nor cause more writes.
 
-    :param state: where; what this Airflow's configuration says by default.
-    :param clock: seconds since the epoch; another in tests.
+    :param state: Returns the shared state. Default: as ``[minut] shared_state`` defines it.
+    :param clock: Returns the seconds since the epoch.
     """
 
     def __init__(
@@ -93,26 +93,26 @@ class DeliveryLog:
         self._writer: asyncio.Task[None] | None = None
 
     def accepted(self, webhook: RegisteredWebhook, event: EventPayload, outcome: str) -> None:
-        """Note a genuine delivery.
+        """Record a genuine delivery.
 
-        :param outcome: what became of it.
+        :param outcome: What was done with its event.
         """
         new = AcceptedDelivery(self._clock(), event["event_type"], event["home_id"], outcome)
-        self._note(webhook, DeliveryLogEntry(accepted=[new]))
+        self._record(webhook, DeliveryLogEntry(accepted=[new]))
 
     def rejected(self, webhook: RegisteredWebhook, reason: str) -> None:
-        """Note a delivery to a webhook that was not accepted.
+        """Record a rejected delivery.
 
-        :param reason: one of few reasons; nothing of the body.
+        :param reason: One of a few reasons; contains nothing of the body.
         """
         now = self._clock()
-        self._note(webhook, DeliveryLogEntry(rejected=[RejectedDeliveries(now, now, 1, reason)]))
+        self._record(webhook, DeliveryLogEntry(rejected=[RejectedDeliveries(now, now, 1, reason)]))
 
     def read(self, webhook: RegisteredWebhook) -> DeliveryLogEntry:
-        """Return what was written of a webhook."""
-        return _load(self._vault(webhook).read())
+        """Return the stored log of a webhook."""
+        return _load(self._stored(webhook).read())
 
-    def _note(self, webhook: RegisteredWebhook, entry: DeliveryLogEntry) -> None:
+    def _record(self, webhook: RegisteredWebhook, entry: DeliveryLogEntry) -> None:
         self._new.setdefault(webhook, DeliveryLogEntry()).add(entry, self._clock() - RETENTION_SECONDS)
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
@@ -125,17 +125,17 @@ class DeliveryLog:
                 try:
                     await asyncio.to_thread(self._add, webhook, entry)
                 except Exception:
-                    log.warning("Deliveries cannot be noted for the page.", exc_info=True)
+                    log.warning("Failed to record deliveries for the status page.", exc_info=True)
 
     def _add(self, webhook: RegisteredWebhook, new: DeliveryLogEntry) -> None:
-        vault = self._vault(webhook)
-        # Whether it was had or not: a lost note does less harm than a receiver that waits.
-        with vault.lock(timeout=WRITE_INTERVAL_SECONDS):
-            entry = _load(vault.read())
+        stored = self._stored(webhook)
+        # Written even without the lock: a lost entry does less harm than a receiver that waits.
+        with stored.lock(timeout=WRITE_INTERVAL_SECONDS):
+            entry = _load(stored.read())
             entry.add(new, self._clock() - RETENTION_SECONDS)
-            vault.write(json.dumps([entry.accepted, entry.rejected]).encode(), lifetime=RETENTION_SECONDS)
+            stored.write(json.dumps([entry.accepted, entry.rejected]).encode(), lifetime=RETENTION_SECONDS)
 
-    def _vault(self, webhook: RegisteredWebhook) -> EncryptedEntry:
+    def _stored(self, webhook: RegisteredWebhook) -> EncryptedEntry:
         return EncryptedEntry(self._state(), "deliveries", webhook.hook_id, webhook.hook_secret)
 
 
@@ -144,7 +144,7 @@ def _latest(rows: list[Any], oldest: float) -> list[Any]:
 
 
 def _load(stored: bytes | None) -> DeliveryLogEntry:
-    """Return what :meth:`DeliveryLog._add` wrote. Only who has the secret can have written it."""
+    """Parse what :meth:`DeliveryLog._add` wrote; only a process with the secret can have written it."""
     accepted, rejected = json.loads(stored) if stored else ((), ())
     return DeliveryLogEntry(
         [AcceptedDelivery(*row) for row in accepted], [RejectedDeliveries(*row) for row in rejected]

@@ -1,4 +1,4 @@
-"""The receiver of Minut's webhooks: open to the Internet, and for Minut alone."""
+"""The receiver of Minut's webhooks: public on the Internet, so it verifies each delivery."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from airflow_provider_minut.webhooks.registry import WebhookRegistry
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024
-BODY_TIMEOUT_SECONDS = 10.0  # seconds that a body may take to arrive
-MAX_FAILURES_PER_MINUTE = 60  # a minute; beyond, failures are answered 429
+BODY_TIMEOUT_SECONDS = 10.0  # seconds that the body may take to arrive
+MAX_FAILURES_PER_MINUTE = 60  # rejected deliveries beyond this are answered 429
 
-# What is told of a delivery that was not refused for its own sake.
+# Outcomes of genuine deliveries, as the status page shows them.
 RECORDED = "recorded"
-NOT_NEW = "left out: recorded before, or no DAG waits for it"
-TOO_OLD = f"left out: older than {MAX_EVENT_AGE.days} days"
-NO_DATABASE = "the database could not be used; Minut sends it again"
+NOT_NEW = "ignored: recorded before, or no DAG uses the asset"
+TOO_OLD = f"ignored: older than {MAX_EVENT_AGE.days} days"
+NO_DATABASE = "database unavailable; answered 503 to request a retry"
 
-# An unknown name costs as much as a wrong signature.
-_NOBODY = RegisteredWebhook(hook_id="-", url="-", events=(), hook_secret=secrets.token_hex(20))
+# Verified against if the name is unknown, so that this takes as long as a wrong signature.
+_UNKNOWN_WEBHOOK = RegisteredWebhook(hook_id="-", url="-", events=(), hook_secret=secrets.token_hex(20))
 
 
 class FailureCounter:
-    """Counts refused deliveries, and tells of them once a minute.
+    """Counts rejected deliveries, and logs the counts once a minute.
 
-    Each delivery is checked all the same: whoever blocked an address would block Minut too as soon as a
-    forger comes through the same proxy. A check costs microseconds.
+    Every delivery is still verified: blocking an address would also block Minut if forged deliveries arrive
+    through the same proxy. A verification takes microseconds.
 
-    :param clock: monotonic seconds; another in tests.
+    :param clock: Returns monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,37 +51,38 @@ class FailureCounter:
         self._counts: Counter[str] = Counter()
 
     def add(self, reason: str) -> bool:
-        """Count one; return whether there are more than permitted."""
+        """Count a rejected delivery; return whether there are more than allowed in this minute."""
         now = self._clock()
         if now - self._since >= 60:
-            if self._counts.total() > 1:  # the first of each minute was told at once
-                counts = ", ".join(f"{number} {reason}" for reason, number in self._counts.items())
-                log.warning("Refused deliveries of webhooks in a minute: %s.", counts)
+            if self._counts.total() > 1:  # the first of each minute was logged at once
+                counts = ", ".join(f"{reason} ({number})" for reason, number in self._counts.items())
+                log.warning("Rejected webhook deliveries within a minute: %s.", counts)
             self._since, self._counts = now, Counter()
-            log.warning("Refused a delivery of a webhook: %s. More are counted.", reason)
+            log.warning("Rejected a webhook delivery: %s. Further ones are counted.", reason)
         self._counts[reason] += 1
         return self._counts.total() > MAX_FAILURES_PER_MINUTE
 
 
 class Rejection(Enum):
-    """Why a delivery is not taken."""
+    """Reason to reject a delivery."""
 
     TOO_SLOW = auto()
     TOO_LARGE = auto()
     UNKNOWN_NAME = auto()
     WRONG_SIGNATURE = auto()
-    FOREIGN_TOKEN = auto()  # signed with this webhook's secret, but with another hook_id or token
-    NO_EVENT = auto()  # signed as well
+    WRONG_TOKEN = auto()  # correctly signed, but with the hook_id or token of another webhook
+    INVALID_EVENT = auto()  # correctly signed
 
 
-STATUSES = {Rejection.TOO_SLOW: 408, Rejection.TOO_LARGE: 413, Rejection.NO_EVENT: 400}  # all others: 401
+# All other rejections: 401.
+STATUSES = {Rejection.TOO_SLOW: 408, Rejection.TOO_LARGE: 413, Rejection.INVALID_EVENT: 400}
 
 
 class _DeliveryRejectedError(Exception):
-    """A delivery that is not taken. Nothing of its body is in here.
+    """A delivery is rejected. The error contains nothing of its body.
 
-    :param name: of the webhook, once it is certain that there is one.
-    :param problem: what is wrong with the event.
+    :param name: Name of the webhook, if it is known to be registered.
+    :param problem: What is wrong with the event.
     """
 
     def __init__(self, rejection: Rejection, name: str = "", problem: str = "") -> None:
@@ -93,11 +94,11 @@ class _DeliveryRejectedError(Exception):
 
 
 class Receiver:
-    """Takes deliveries.
+    """Receives deliveries.
 
-    :param registry: of the webhooks; of this Airflow's variables by default.
-    :param recorder: of the events; into this Airflow's database by default.
-    :param delivery_log: of what became of them; in this Airflow's shared state by default.
+    :param registry: Registry of the webhooks. Default: from Airflow's variables.
+    :param recorder: Recorder of the events. Default: into Airflow's database.
+    :param delivery_log: Log of the deliveries. Default: in the shared state.
     """
 
     def __init__(
@@ -112,39 +113,36 @@ class Receiver:
         self._failures = FailureCounter()
 
     async def deliver(self, name: str, request: Request) -> Response:
-        """Answer a delivery to the webhook of this name; never with a body.
+        """Process a delivery to the webhook of this name; the response has no body.
 
-        201: recorded. 204: it was there before, or no DAG uses it. 401: unknown name, wrong signature.
-        400, 408, 413: no event. 429: too many were refused. 503: to be sent again. 404: no webhook is
-        registered at all.
+        201: recorded. 204: ignored. 400, 408, 413: not a valid event. 401: unknown name, or wrong signature
+        or token. 404: no webhook is registered. 429: too many rejected deliveries. 503: to be sent again.
         """
         webhook = None
         try:
             webhook, any_registered = await self.registry.get(name)
             if not any_registered:
                 return Response(status_code=404)
-            event = await _genuine_event(name, webhook, request)
-            what, status = await self._record(name, event)
-        except _DeliveryRejectedError as refused:
-            too_many = self._failures.add(refused.reason)
+            event = await _verified_event(name, webhook, request)
+            outcome, status = await self._record(name, event)
+        except _DeliveryRejectedError as rejected:
+            too_many = self._failures.add(rejected.reason)
             if webhook:
-                self.delivery_log.rejected(webhook, refused.log_reason)
-            return Response(status_code=429 if too_many else refused.status)
+                self.delivery_log.rejected(webhook, rejected.log_reason)
+            return Response(status_code=429 if too_many else rejected.status)
         except Exception:
-            log.exception("The database could not be used; Minut has to send this delivery again.")
+            log.exception("Failed to record a delivery; answered 503 to request a retry.")
             if webhook:
                 self.delivery_log.rejected(webhook, NO_DATABASE)
             return Response(status_code=503)
         if webhook:
-            self.delivery_log.accepted(webhook, event, what)
+            self.delivery_log.accepted(webhook, event, outcome)
         return Response(status_code=status)
 
     async def _record(self, name: str, event: EventPayload) -> tuple[str, int]:
-        """Return what became of an event, and the status that says so."""
+        """Record an event; return the outcome and the status of the response."""
         if datetime.fromisoformat(event["event_time"]) < datetime.now(UTC) - MAX_EVENT_AGE:
-            log.info(
-                "An event of webhook %s is older than %d days and is left out.", name, MAX_EVENT_AGE.days
-            )
+            log.info("Ignoring an event of webhook %s older than %d days.", name, MAX_EVENT_AGE.days)
             return TOO_OLD, 204
         return (RECORDED, 201) if await self._recorder.record(event) else (NOT_NEW, 204)
 
@@ -159,10 +157,10 @@ def create_app(receiver: Receiver | None = None) -> FastAPI:
     return app
 
 
-async def _genuine_event(name: str, webhook: RegisteredWebhook | None, request: Request) -> EventPayload:
-    """Return the event of a delivery that only Minut can have sent.
+async def _verified_event(name: str, webhook: RegisteredWebhook | None, request: Request) -> EventPayload:
+    """Return the event of a delivery, after verifying that it is genuine.
 
-    :raises _DeliveryRejectedError: it is not, or not certainly.
+    :raises _DeliveryRejectedError: if the delivery is rejected.
     """
     try:
         body = await asyncio.wait_for(_body(request), BODY_TIMEOUT_SECONDS)
@@ -170,7 +168,7 @@ async def _genuine_event(name: str, webhook: RegisteredWebhook | None, request: 
         raise _DeliveryRejectedError(Rejection.TOO_SLOW) from None
     if body is None:
         raise _DeliveryRejectedError(Rejection.TOO_LARGE)
-    checked = webhook or _NOBODY
+    checked = webhook or _UNKNOWN_WEBHOOK
     is_signed = checked.is_signed(body, request.headers.get(checked.header))
     if webhook is None:
         raise _DeliveryRejectedError(Rejection.UNKNOWN_NAME)
@@ -179,13 +177,13 @@ async def _genuine_event(name: str, webhook: RegisteredWebhook | None, request: 
     try:
         return read_delivery(webhook, body)
     except ForeignDeliveryError:
-        raise _DeliveryRejectedError(Rejection.FOREIGN_TOKEN, name) from None
+        raise _DeliveryRejectedError(Rejection.WRONG_TOKEN, name) from None
     except ValueError as error:
-        raise _DeliveryRejectedError(Rejection.NO_EVENT, name, str(error)) from None
+        raise _DeliveryRejectedError(Rejection.INVALID_EVENT, name, str(error)) from None
 
 
 async def _body(request: Request) -> bytes | None:
-    """Return the body; ``None`` if it is too large, without reading on."""
+    """Return the body; ``None`` if it is too large, without reading the rest."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)

@@ -1,4 +1,4 @@
-"""Events become asset events in Airflow's database, each once, many in one transaction."""
+"""Records events as asset events in Airflow's database, each once, many in one transaction."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_BATCH_EVENTS = 100
-MAX_ATTEMPTS = 4  # SQLite lets one write at a time, and databases resolve a deadlock at the cost of one
-RETRY_PAUSE_SECONDS = 0.2  # seconds
+MAX_ATTEMPTS = 4  # SQLite allows one writer at a time, and databases abort one side of a deadlock
+RETRY_DELAY_SECONDS = 0.2  # seconds, multiplied by the number of the attempt
 MAX_EVENT_AGE = timedelta(days=7)
-"""Events that occurred before are not recorded, so that it is enough to know the ids of so many days."""
+"""Older events are not recorded, so that only the IDs of this period are needed to find duplicates."""
 
 
 class EventRecorder:
-    """Collects what comes while the database is busy, so that its commits do not limit the rate."""
+    """Collects events while the database is busy, so that its commits do not limit the rate of events."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[EventPayload, asyncio.Future[bool]]] = []
@@ -38,9 +38,9 @@ class EventRecorder:
         self._log = EventLog()
 
     async def record(self, event: EventPayload) -> bool:
-        """Return when the event is in the database, and whether it is new to any asset there.
+        """Record an event; return whether it is new to any asset.
 
-        :raises Exception: it could not be recorded.
+        :raises Exception: if the event could not be recorded.
         """
         future: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._waiting.append((event, future))
@@ -55,13 +55,13 @@ class EventRecorder:
                 new = await self._record([event for event, _ in batch])
             except Exception as error:
                 for _, future in batch:
-                    if not future.done():  # unless who sent it has gone
+                    if not future.done():  # the sender may have disconnected
                         future.set_exception(error)
                 continue
             for event, future in batch:
                 if not future.done():
                     future.set_result(event["event_id"] in new)
-                new.discard(event["event_id"])  # the same event may have come twice at once
+                new.discard(event["event_id"])  # a batch may contain the same event twice
 
     async def _record(self, events: Sequence[EventPayload]) -> set[str]:
         for attempt in range(1, MAX_ATTEMPTS):
@@ -69,7 +69,7 @@ class EventRecorder:
                 return await asyncio.to_thread(self._log.record, events)
             except Exception:
                 log.debug("Attempt %d to record %d events failed.", attempt, len(events), exc_info=True)
-                await asyncio.sleep(RETRY_PAUSE_SECONDS * attempt)
+                await asyncio.sleep(RETRY_DELAY_SECONDS * attempt)
         return await asyncio.to_thread(self._log.record, events)
 
 
@@ -80,13 +80,13 @@ class EventLog:
         self._known: dict[int, _KnownEventIds] = defaultdict(_KnownEventIds)
 
     def record(self, events: Collection[EventPayload]) -> set[str]:
-        """Add events to their assets, unless they are there: one asset event for those that came together.
+        """Add events to their assets, unless already recorded; new events of an asset are one asset event.
 
-        Return the ids of those that are new to any asset.
+        Return the IDs of the events that are new to any asset.
 
-        Only assets that a DAG uses exist; the others nobody waits for.
+        Events of assets that no DAG uses are ignored: Airflow has no such assets.
 
-        There is no public way to do this inside the API server, so this does what its own endpoint for
+        Airflow has no public interface for this inside the API server, so this does what its endpoint for
         asset events does.
         """
         from airflow.assets.manager import asset_manager
@@ -95,26 +95,26 @@ class EventLog:
         from sqlalchemy import select, update
 
         added: set[str] = set()
-        wanted: dict[str, dict[str, EventPayload]] = defaultdict(dict)
+        by_uri: dict[str, dict[str, EventPayload]] = defaultdict(dict)
         for event in events:
             for uri in event_uris(event):
-                wanted[uri][event["event_id"]] = event
+                by_uri[uri][event["event_id"]] = event
         with create_session(scoped=False) as session:
-            ours = AssetModel.uri.in_(wanted)
-            # Locks the assets, first of all: what other receivers have recorded until now is seen below,
-            # and they wait until this is recorded. It changes nothing.
+            ours = AssetModel.uri.in_(by_uri)
+            # Lock the assets first, with an update that changes nothing: other receivers wait until this
+            # transaction ends, and what they have recorded so far is visible below.
             lock = update(AssetModel).where(ours).values(updated_at=AssetModel.updated_at)
             session.execute(lock.execution_options(synchronize_session=False))
             assets = session.scalars(select(AssetModel).where(ours, AssetModel.active.has())).all()
             for asset in assets:
                 known = self._known[asset.id].ids_until_now(session, asset.id)
-                new = [event for event_id, event in wanted[asset.uri].items() if event_id not in known]
+                new = [event for event_id, event in by_uri[asset.uri].items() if event_id not in known]
                 added |= {event["event_id"] for event in new}
                 if new:
                     extra = {"from_webhook": True, "payload": asset_payload(new)}
                     asset_manager.register_asset_change(asset=asset, extra=extra, session=session)
-            # A run takes the asset events until its place in the queue was created. Airflow before 3.4
-            # leaves that as it was if there is one (issue 56050), and these would wait for another event.
+            # A run gets the asset events until the creation time of its queue entry. Airflow before 3.4
+            # does not update an existing entry (issue 56050), so these would wait for another event.
             ids = [asset.id for asset in assets]
             queued = update(AssetDagRunQueue).where(AssetDagRunQueue.asset_id.in_(ids))
             session.execute(queued.values(created_at=datetime.now(UTC)))
@@ -122,16 +122,16 @@ class EventLog:
 
 
 class _KnownEventIds:
-    """Ids of the events that one asset has, as far as they were read."""
+    """IDs of the recorded events of an asset, as far as they have been read."""
 
     def __init__(self) -> None:
         self._last_id = 0
-        self._ids: dict[str, datetime] = {}  # when it was recorded; the oldest is the first
+        self._ids: dict[str, datetime] = {}  # time of recording by ID, oldest first
 
     def ids_until_now(self, session: Session, asset_id: int) -> Container[str]:
-        """Read what was recorded since the last call, whoever did, and return all ids.
+        """Read what any process recorded since the last call, and return all IDs.
 
-        Nothing is added by those who record: what they wrote may yet be rolled back.
+        The IDs are read from the database only, because a transaction may still be rolled back.
         """
         from airflow.models.asset import AssetEvent
         from sqlalchemy import select

@@ -1,7 +1,7 @@
-"""A registered webhook: what is remembered of it, and how its deliveries are told from forgeries.
+"""A registered webhook: its settings, and the verification of its deliveries.
 
-What Minut signs, with which algorithm, and in which header is not in any public source: all of it is a
-setting of the webhook, and the defaults are what several public integrations assume.
+No public source documents what Minut signs, with which algorithm, and in which header. Header, algorithm and
+encoding are therefore settings of the webhook; the defaults are what several public integrations assume.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredWebhook:
-    """A webhook as Minut knows it, and how its deliveries are signed.
+    """A webhook that is registered with Minut, and how its deliveries are signed.
 
-    :param hook_id: Minut's id of it.
-    :param url: where deliveries go.
-    :param events: names of user events, or ``("*",)``.
-    :param hook_secret: key of the signature; Minut shows it once, when the webhook is created.
-    :param token: the ``token`` that Minut sends back with each delivery; ``None`` if there is none.
-    :param header: which header has the signature.
-    :param algorithm: ``sha256`` or ``sha1``, of the HMAC over the raw body.
-    :param encoding: ``hex`` (lower case) or ``base64``.
-    :raises MinutConfigurationError: a value cannot be used; the error names the field, and no value.
+    :param hook_id: Minut's ID of the webhook.
+    :param url: URL to which Minut sends deliveries.
+    :param events: Names of user events, or ``("*",)``.
+    :param hook_secret: Key of the signature; Minut returns it only when the webhook is created.
+    :param token: ``token`` that Minut sends back with each delivery; ``None`` if there is none.
+    :param header: Name of the header that contains the signature.
+    :param algorithm: Algorithm of the HMAC over the raw body, ``sha256`` or ``sha1``.
+    :param encoding: Encoding of the signature, ``hex`` (lower case) or ``base64``.
+    :raises MinutConfigurationError: if a value is invalid; the error names the field, and contains no value.
     """
 
     hook_id: str
@@ -57,19 +57,19 @@ class RegisteredWebhook:
     def __post_init__(self) -> None:
         texts = {name: getattr(self, name) for name in ("hook_id", "url", "hook_secret")}
         for name, value in texts.items():
-            _check(_is_text(value) and value, name, "a text that is not empty")
+            _check(_is_text(value) and value, name, "a non-empty string")
         events = self.events
-        _check(isinstance(events, tuple) and all(isinstance(e, str) for e in events), "events", "names")
-        _check(self.token is None or _is_text(self.token), "token", "a text")
-        _check(isinstance(self.header, str) and _HEADER.fullmatch(self.header), "header", "a header's name")
+        _check(isinstance(events, tuple) and all(isinstance(e, str) for e in events), "events", "strings")
+        _check(self.token is None or _is_text(self.token), "token", "a string")
+        _check(isinstance(self.header, str) and _HEADER.fullmatch(self.header), "header", "a header name")
         _check(self.algorithm in list(ALGORITHMS), "algorithm", " or ".join(ALGORITHMS))
         _check(self.encoding in list(ENCODINGS), "encoding", " or ".join(ENCODINGS))
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """Return what :meth:`to_json` wrote.
+        """Return the webhook that :meth:`to_json` wrote.
 
-        :raises MinutConfigurationError: it is something else; the error names the field, and no value.
+        :raises MinutConfigurationError: if it is invalid; the error names the field, and contains no value.
         """
         try:
             values = json.loads(text)
@@ -85,50 +85,51 @@ class RegisteredWebhook:
         return cls(**{**values, "events": tuple(values["events"])})
 
     def to_json(self) -> str:
-        """Return all of it as text. It is a secret."""
+        """Return the webhook as JSON, including its secrets."""
         return json.dumps(asdict(self))
 
     def sign(self, body: bytes) -> str:
         """Return the signature of a delivery with this body."""
-        # SHA-1 is what the other side may have chosen; as an HMAC it has not been broken.
+        # Minut may use SHA-1, which is not broken as an HMAC.
         digest = hmac.new(self.hook_secret.encode(), body, ALGORITHMS[self.algorithm]).digest()
         return ENCODINGS[self.encoding](digest)
 
     def is_signed(self, body: bytes, signature: str | None) -> bool:
-        """Return whether this is the body's signature, in a time that tells nothing of it."""
+        """Return whether this is the signature of the body; compared in constant time."""
         return hmac.compare_digest(self.sign(body).encode(), (signature or "").encode(errors="replace"))
 
     def send(self, event: Mapping[str, Any], url: str, timeout: float = 30) -> int:
-        """Send an event to a receiver as Minut would; return the HTTP status.
+        """Send an event to a receiver as Minut does; return the HTTP status.
 
-        :param url: of the receiver; it may be another way to it than Minut's.
-        :param timeout: seconds.
-        :raises OSError: nothing answered.
+        :param event: Event as Minut sends it.
+        :param url: URL of the receiver, which may differ from the URL that Minut uses.
+        :param timeout: Timeout of the request in seconds.
+        :raises OSError: if there is no response.
         """
         import requests
 
         body = json.dumps({"hook_id": self.hook_id, "event": dict(event), "token": self.token}).encode()
         headers = {"Content-Type": "application/json", self.header: self.sign(body)}
-        # Not to be led to another host: the body has what Minut echoes, and its signature.
-        reply = requests.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
-        return reply.status_code
+        # No redirects to other hosts: the request contains the token and a valid signature.
+        response = requests.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
+        return response.status_code
 
 
 def variable_name(name: str) -> str:
-    """Return the name of the Airflow variable that holds a webhook.
+    """Return the name of the Airflow variable of a webhook.
 
-    :param name: of the webhook, the last part of its receiver's path.
-    :raises MinutConfigurationError: it is no name: letters, digits, ``_`` and ``-``, at most 100.
+    :param name: Name of the webhook, the last part of the receiver's path.
+    :raises MinutConfigurationError: if the name is not 1 to 100 letters, digits, ``_`` or ``-``.
     """
     _check(_NAME.fullmatch(name), "name", "1 to 100 letters, digits, _ or -")
     return VARIABLE_PREFIX + name
 
 
 def _is_text(value: Any) -> bool:
-    """Return whether it is a text that can be sent; JSON can escape what has no UTF-8."""
+    """Return whether a value is a string that UTF-8 can encode; JSON can escape other strings."""
     return isinstance(value, str) and value == value.encode(errors="replace").decode()
 
 
-def _check(is_good: Any, name: str, accepted: str) -> None:
-    if not is_good:
+def _check(is_valid: Any, name: str, accepted: str) -> None:
+    if not is_valid:
         raise MinutConfigurationError(name, f"must be {accepted}")

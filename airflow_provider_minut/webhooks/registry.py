@@ -1,4 +1,4 @@
-"""The webhooks that are registered, as Airflow variables have them."""
+"""The registered webhooks, read from Airflow variables."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from airflow_provider_minut.webhooks.registration import VARIABLE_PREFIX, Regist
 log = logging.getLogger(__name__)
 
 CACHE_SECONDS = 5.0  # seconds
-MIN_READ_INTERVAL_SECONDS = 1.0  # seconds between two looks, however many unknown names are asked for
+MIN_READ_INTERVAL_SECONDS = 1.0  # seconds between reads, regardless of the number of unknown names
 
 
 class WebhookRegistry:
-    """Looks into the metadata database now and then, for all requests of a process.
+    """Reads the webhooks from the metadata database, and caches them for all requests of a process.
 
-    :param read: returns the text of each webhook by its name; another in tests.
-    :param clock: monotonic seconds; another in tests.
+    :param read: Returns the JSON text of each webhook by name. Default: from the metadata database.
+    :param clock: Returns monotonic seconds.
     """
 
     def __init__(
@@ -36,30 +36,30 @@ class WebhookRegistry:
         self._texts: Mapping[str, str] = {}
 
     async def get(self, name: str) -> tuple[RegisteredWebhook | None, bool]:
-        """Return the webhook of that name, and whether there is any webhook at all.
+        """Return the webhook with this name, and whether any webhook is registered.
 
-        :raises Exception: the database could not be asked.
+        :raises Exception: if the database is unavailable.
         """
         async with self._lock:
             await self._refresh(CACHE_SECONDS if name in self._webhooks else MIN_READ_INTERVAL_SECONDS)
         return self._webhooks.get(name), bool(self._webhooks)
 
     async def all(self) -> Mapping[str, RegisteredWebhook]:
-        """Return all webhooks by their name.
+        """Return all webhooks by name.
 
-        :raises Exception: the database could not be asked.
+        :raises Exception: if the database is unavailable.
         """
         async with self._lock:
             await self._refresh(CACHE_SECONDS)
         return self._webhooks
 
-    async def _refresh(self, kept: float) -> None:
+    async def _refresh(self, max_age: float) -> None:
         now = self._clock()
-        if self._read_at is None or now - self._read_at >= kept:
-            self._use(await asyncio.to_thread(self._read))
+        if self._read_at is None or now - self._read_at >= max_age:
+            self._parse(await asyncio.to_thread(self._read))
             self._read_at = now
 
-    def _use(self, texts: Mapping[str, str]) -> None:
+    def _parse(self, texts: Mapping[str, str]) -> None:
         if texts == self._texts:
             return
         self._texts = texts
@@ -68,7 +68,7 @@ class WebhookRegistry:
             try:
                 self._webhooks[name] = RegisteredWebhook.from_json(text)
             except MinutConfigurationError as error:
-                log.warning("Variable %s%s is no webhook: %s", VARIABLE_PREFIX, name, error)
+                log.warning("Ignoring variable %s%s: not a valid webhook: %s", VARIABLE_PREFIX, name, error)
 
 
 def _read_variables() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Event triggers against the sandbox: alone, many at once, through Airflow's shared stream, over restarts."""
+"""Event triggers against the sandbox: one, many at once, through Airflow's shared stream, over restarts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from airflow.triggers.base import BaseEventTrigger
 
 from airflow_provider_minut import conf
-from airflow_provider_minut.polling import poller as event_poll
+from airflow_provider_minut.polling import poller as poller_module
 from airflow_provider_minut.polling.cursor import LOOKBACK
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
@@ -28,7 +28,7 @@ NOISE = "disturbance_first_notice"
 def sandbox(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
     monkeypatch.setenv("AIRFLOW__MINUT__EVENT_POLL_INTERVAL", "1")
-    monkeypatch.setattr(event_poll, "MIN_POLL_SECONDS", 0.05)
+    monkeypatch.setattr(poller_module, "MIN_POLL_SECONDS", 0.05)
     monkeypatch.setattr(conf, "event_poll_interval", lambda: 0.1)
     with Sandbox(SandboxConfig(homes=2, devices=2, rate_limit=False, noisy_periods_per_day=2)) as running:
         extra = {"requests_per_second": 10**6, "requests_per_minute": 10**6, "max_attempts": 1}
@@ -38,7 +38,7 @@ def sandbox(monkeypatch, tmp_path):
 
 
 class Store:
-    """Stands in for the asset's state store, which only a triggerer has; what is kept is JSON."""
+    """Stands in for the asset's state store, which only a triggerer has; it stores JSON."""
 
     def __init__(self):
         self.kept = None
@@ -61,13 +61,13 @@ async def fired(events, number, seconds=20):
 
 
 async def polled(sandbox, times):
-    """Wait until the sandbox was asked so many more times."""
+    """Wait until the sandbox has received this number of further polls."""
     target = sandbox.stats()["requests"].get("GET /events", 0) + times
     while sandbox.stats()["requests"].get("GET /events", 0) < target:
         await asyncio.sleep(0.02)
 
 
-def test_fires_for_what_comes_and_not_for_what_was(sandbox):
+def test_fires_for_new_events_only(sandbox):
     async def scenario():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 2))
         await polled(sandbox, 2)
@@ -84,7 +84,7 @@ def test_fires_for_what_comes_and_not_for_what_was(sandbox):
     assert datetime.now(UTC) - datetime.fromisoformat(late["event_time"]) > timedelta(hours=2)
 
 
-def test_of_one_home_only_its_own(sandbox):
+def test_trigger_of_a_home_fires_only_for_its_events(sandbox):
     async def scenario():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE, HOMES[1]).run(), 1))
         await polled(sandbox, 2)
@@ -111,8 +111,8 @@ def test_fifty_watchers_poll_as_often_as_one(sandbox):
     assert sandbox.stats()["token_requests"] == 1
 
 
-def test_poll_reads_old_events_again_only_now_and_then(sandbox):
-    """However many there are; one that is uploaded late among them is seen then."""
+def test_poll_reads_old_events_again_only_periodically(sandbox):
+    """Regardless of their number; a late upload among them is found then."""
     now = datetime.now(UTC)
     for number in range(450):
         sandbox.add_event(HOMES[0], now - timedelta(minutes=30, seconds=number))
@@ -128,7 +128,7 @@ def test_poll_reads_old_events_again_only_now_and_then(sandbox):
         requests = sandbox.stats()["requests"]["GET /events"] - before
         sandbox.add_event(HOMES[0], now - timedelta(hours=3))
         await polled(sandbox, 3)
-        event_poll.EventPoller.of("minut_default")._late_due = 0.0
+        poller_module.EventPoller.of("minut_default")._late_due = 0.0
         return requests, seconds, await waiting
 
     requests, seconds, found = asyncio.run(scenario())
@@ -136,7 +136,7 @@ def test_poll_reads_old_events_again_only_now_and_then(sandbox):
     assert datetime.fromisoformat(found[1]["event_time"]) < now - timedelta(hours=2)
 
 
-def test_poll_survives_errors_and_says_how_many(sandbox, caplog):
+def test_poll_continues_after_errors_and_logs_their_number(sandbox, caplog):
     async def scenario():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
         await polled(sandbox, 2)
@@ -152,10 +152,8 @@ def test_poll_survives_errors_and_says_how_many(sandbox, caplog):
     assert "failures in a row" in caplog.text
 
 
-def test_refused_credentials_are_an_error_and_asked_for_again_from_the_connection(
-    sandbox, monkeypatch, caplog
-):
-    monkeypatch.setattr(event_poll, "PERMANENT_ERROR_RETRY_SECONDS", 0.3)
+def test_rejected_credentials_are_an_error_and_read_again_from_the_connection(sandbox, monkeypatch, caplog):
+    monkeypatch.setattr(poller_module, "PERMANENT_ERROR_RETRY_SECONDS", 0.3)
 
     async def scenario():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
@@ -194,7 +192,7 @@ def test_after_a_long_absence_nothing_is_lost(sandbox):
     absence = timedelta(days=2)
     state = json.loads(store.kept)
     state["read_at"] = (datetime.now(UTC) - absence).isoformat()
-    # What the sandbox's rhythm made meanwhile was seen, for this test.
+    # Events that the sandbox generated by itself count as stored in this test.
     state["stored"] = {
         event["id"]: event["created_at"]
         for event in sandbox._state.world.user_events(0, 1000, newest_first=True)
@@ -209,32 +207,32 @@ def test_after_a_long_absence_nothing_is_lost(sandbox):
     assert not any(payload["redelivered"] for payload in found)
 
 
-def test_without_a_state_store_a_restart_begins_with_what_comes_then(sandbox):
-    """All there is before Airflow 3.3; and there, if several assets watch the same."""
+def test_without_a_state_store_a_restart_starts_with_new_events(sandbox):
+    """The only case before Airflow 3.3; later, if several assets have the same watcher."""
 
     async def life():
         waiting = asyncio.create_task(fired(MinutEventTrigger(NOISE).run(), 1))
         await polled(sandbox, 2)
-        moment = datetime.now(UTC)
-        sandbox.add_event(HOMES[0], moment)
+        now = datetime.now(UTC)
+        sandbox.add_event(HOMES[0], now)
         (payload,) = await waiting
         assert not payload["redelivered"]
-        assert abs(datetime.fromisoformat(payload["event_time"]) - moment) < timedelta(milliseconds=2)
+        assert abs(datetime.fromisoformat(payload["event_time"]) - now) < timedelta(milliseconds=2)
 
     asyncio.run(life())
-    sandbox.add_event(HOMES[0], datetime.now(UTC))  # while nobody watches
+    sandbox.add_event(HOMES[0], datetime.now(UTC))  # while no trigger runs
     asyncio.run(life())
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="there triggers share a stream, see below")
-def test_before_3_3_airflow_asks_each_trigger_by_itself():
+def test_before_3_3_airflow_runs_each_trigger_separately():
     assert find_spec("airflow.triggers.shared_stream") is None
     assert not hasattr(BaseEventTrigger, "shared_stream_key")
     assert not hasattr(BaseEventTrigger, "asset_state_store")
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="Airflow's triggers share a stream since 3.3")
-def test_through_airflows_shared_stream_what_was_stored_is_not_told_again(sandbox):
+def test_through_airflows_shared_stream_stored_events_are_not_repeated(sandbox):
     """As the triggerer does it: one producer, its acknowledgements, and two lives of a trigger."""
     from airflow.triggers import shared_stream
 

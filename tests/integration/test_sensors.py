@@ -1,4 +1,4 @@
-"""Sensors against the sandbox: whatever happens, the same in a worker, rescheduled, and deferred."""
+"""Sensors against the sandbox: the same results in a worker, rescheduled, and deferred."""
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def later(action, seconds=0.3):
     threading.Timer(seconds, action).start()
 
 
-def after_second_look(sandbox, action):
-    """Do something while the sensor sleeps: it looked in the worker, and once more in the triggerer, say."""
+def after_second_poll(sandbox, action):
+    """Run an action while the sensor sleeps, for example after one poll in a worker and one in the triggerer."""
 
     def watch():
         while sandbox.stats()["requests"].get("GET /homes/{id}/events", 0) < 2:
@@ -100,7 +100,7 @@ def test_event_that_is_there_ends_the_wait_at_once(sandbox, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_only_the_home_and_the_type_that_were_asked_for_end_the_wait(sandbox, mode):
+def test_only_the_requested_home_and_type_end_the_wait(sandbox, mode):
     sandbox.add_event(HOMES[1], datetime.now(UTC), "noise_quieted")
     sandbox.add_event(HOMES[0], datetime.now(UTC), "noise_detected")
     later(lambda: sandbox.add_event(HOMES[0], datetime.now(UTC), "noise_quieted"))
@@ -109,7 +109,7 @@ def test_only_the_home_and_the_type_that_were_asked_for_end_the_wait(sandbox, mo
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_last_look_is_at_the_deadline(sandbox, mode):
+def test_last_poll_is_at_the_deadline(sandbox, mode):
     began = time.monotonic()
     with pytest.raises(AirflowSensorTimeout):
         wait_in(mode, MinutHomeEventSensor, home_ids=HOMES[:1], timeout=2, poke_interval=60)
@@ -144,7 +144,7 @@ def test_secret_that_is_replaced_in_the_connection_too_is_no_error(sandbox, monk
         sandbox.revoke_tokens()
         sandbox.add_event(HOMES[0], datetime.now(UTC))
 
-    after_second_look(sandbox, rotate)
+    after_second_poll(sandbox, rotate)
     assert wait_in(mode, MinutHomeEventSensor, home_ids=HOMES[:1], poke_interval=0.5)
 
 
@@ -153,7 +153,7 @@ def test_secret_that_is_replaced_in_the_connection_too_is_no_error(sandbox, monk
     ("options", "error"),
     [({}, MinutError), ({"soft_fail": True}, MinutError), ({"never_fail": True}, AirflowSkipException)],
 )
-def test_error_that_may_pass_is_left_to_retries(sandbox, mode, options, error):
+def test_temporary_error_is_left_to_retries(sandbox, mode, options, error):
     def break_down():
         sandbox._state.faults._rate = 1.0
 
@@ -185,7 +185,7 @@ def test_silent_fail_goes_on_after_errors(sandbox, mode):
         (MinutHeartbeatSensor, {"device_id": DEVICE, "after": "yesterday"}, "after"),
     ],
 )
-def test_argument_that_cannot_be_used_is_named_and_asks_nothing(sandbox, mode, sensor, arguments, field):
+def test_invalid_argument_is_named_and_sends_no_request(sandbox, mode, sensor, arguments, field):
     with pytest.raises(AirflowFailException, match=f"^{field}: "):
         wait_in(mode, sensor, **arguments)
     assert sandbox.stats()["requests"] == {}
@@ -210,46 +210,46 @@ def test_device_that_has_reported_ends_the_wait_at_once(sandbox, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_device_that_cannot_check_in_before_the_deadline_is_asked_once(sandbox, monkeypatch, mode):
-    answers = sandbox._state.world.device
+def test_device_that_cannot_check_in_before_the_deadline_is_polled_once(sandbox, monkeypatch, mode):
+    original = sandbox._state.world.device
     following = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
     monkeypatch.setattr(
-        sandbox._state.world, "device", lambda n: answers(n) | {"next_heartbeat_at": following}
+        sandbox._state.world, "device", lambda n: original(n) | {"next_heartbeat_at": following}
     )
-    with pytest.raises(AirflowSensorTimeout, match="checks in next at"):
+    with pytest.raises(AirflowSensorTimeout, match="next check-in at"):
         wait_in(mode, MinutHeartbeatSensor, device_id=DEVICE, timeout=1800)
     assert sandbox.stats()["requests"]["GET /devices/{id}"] == 1
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_device_is_not_asked_before_it_checks_in(sandbox, monkeypatch, mode):
-    asked = []
-    answers = sandbox._state.world.device
+def test_device_is_not_polled_before_it_checks_in(sandbox, monkeypatch, mode):
+    polls = []
+    original = sandbox._state.world.device
 
     def as_if(number):
-        asked.append(datetime.now(UTC))
-        following = asked[0] + timedelta(seconds=0.7)
-        values = {"sound": {"time": asked[-1].isoformat(), "value": 40.0}} if asked[-1] > following else {}
+        polls.append(datetime.now(UTC))
+        following = polls[0] + timedelta(seconds=0.7)
+        values = {"sound": {"time": polls[-1].isoformat(), "value": 40.0}} if polls[-1] > following else {}
         times = {"next_heartbeat_at": following.isoformat(), "last_heard_from_at": None}
-        return answers(number) | times | {"latest_sensor_values": values}
+        return original(number) | times | {"latest_sensor_values": values}
 
     monkeypatch.setattr(sandbox._state.world, "device", as_if)
     found = wait_in(mode, MinutHeartbeatSensor, device_id=DEVICE, poke_interval=0.01)
     assert found["reported_at"] is not None
-    assert len(asked) == 2
-    assert asked[1] >= asked[0] + timedelta(seconds=0.7)
+    assert len(polls) == 2
+    assert polls[1] >= polls[0] + timedelta(seconds=0.7)
 
 
-def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monkeypatch):
+def test_triggers_of_a_connection_share_a_client_and_send_one_request_at_a_time(sandbox, monkeypatch):
     opened, at_once, most = [], [], []
-    ask = AsyncClient.call
+    call = AsyncClient.call
 
-    async def counted(self, question):
+    async def counted(self, function):
         opened.append(self)
         at_once.append(None)
         most.append(len(at_once))
         try:
-            return await ask(self, question)
+            return await call(self, function)
         finally:
             at_once.pop()
 
@@ -276,7 +276,7 @@ def test_triggers_of_one_connection_have_one_client_and_take_turns(sandbox, monk
     assert sandbox.stats()["token_requests"] == 1
 
 
-def test_trigger_that_gets_no_answer_keeps_its_deadline(sandbox, monkeypatch):
+def test_trigger_without_a_response_times_out_at_its_deadline(sandbox, monkeypatch):
     monkeypatch.setattr(minut_trigger, "LAST_POLL_GRACE_SECONDS", 0.1)
 
     async def scenario():
@@ -290,7 +290,7 @@ def test_trigger_that_gets_no_answer_keeps_its_deadline(sandbox, monkeypatch):
             silent_fail=False,
             minut_conn_id="minut_default",
         )
-        async with AsyncClient.of("minut_default").request_lock:  # somebody else's request takes forever
+        async with AsyncClient.of("minut_default").request_lock:  # another trigger's request never ends
             return await fired(trigger)
 
     event = asyncio.run(scenario())
@@ -307,13 +307,13 @@ MINUTE = timedelta(minutes=1)
     [
         (None, 60, 1),  # after the interval
         (None, 0.5, 0.5),  # at the deadline, if that is sooner
-        (None, 0, None),  # it was the last look
-        (30, 60, 30),  # not before it makes sense
-        (-30, 60, 1),  # late: as often as the interval says
+        (None, 0, None),  # it was the last poll
+        (30, 60, 30),  # not before a result is possible
+        (-30, 60, 1),  # late: after the interval
         (90, 60, None),  # not in time
     ],
 )
-def test_next_look(not_before, deadline, expected):
+def test_next_poll(not_before, deadline, expected):
     polled = PollResult(note="", not_before=None if not_before is None else NOON + not_before * MINUTE)
     found = polled.next_at(NOON, MINUTE, NOON + deadline * MINUTE)
     assert found == (None if expected is None else NOON + expected * MINUTE)

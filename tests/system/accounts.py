@@ -1,4 +1,4 @@
-"""Connections to Minut of which one is good and each of the others fails in its own way."""
+"""Connections to Minut: one works, and each of the others fails in a different way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from werkzeug import Response
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 
-# What a task with this connection tells, whichever it is. The good one has to be the first.
+# Message of any task with this connection. The connection that works has to be the first.
 FAILURES = {
     "minut_good": "",
     "minut_wrong_secret": r"Minut rejected the client credentials",
@@ -28,14 +28,14 @@ FAILURES = {
 def accounts(detector, httpserver):
     """Give the connections by their id, and the sandbox of the good one.
 
-    :param detector: gets to know all their secrets, also the tokens to come.
-    :param httpserver: for the server that repeats what it is sent.
+    :param detector: Receives all their secrets, including future tokens.
+    :param httpserver: For the server that repeats the content of requests.
     """
     with ExitStack() as stack:
 
         def sandbox(name, **config):
             running = stack.enter_context(Sandbox(SandboxConfig(noisy_periods_per_day=0, **config)))
-            tell_tokens(running, lambda token: detector.add(f"token of {name}", token))
+            watch_tokens(running, lambda token: detector.add(f"token of {name}", token))
             return running, json.loads(running.connection_json)
 
         once = {"extra": {"max_attempts": 1}}
@@ -44,40 +44,40 @@ def accounts(detector, httpserver):
         wrong = sandbox("minut_wrong_secret")[1]
         connections["minut_wrong_secret"] = wrong | {"password": secrets.token_hex(16)}
         revoked, connections["minut_token_revoked"] = sandbox("minut_token_revoked")
-        revoked.set_token_lifetime(0.000001)  # each token is dead before it is used
+        revoked.set_token_lifetime(0.000001)  # each token expires before it is used
         broken = sandbox("minut_server_errors", fault_rate=1.0)[1]
         connections["minut_server_errors"] = broken | once
 
-        def nobody():
-            made_up = {"login": secrets.token_hex(8), "password": secrets.token_hex(16)}
-            return {"conn_type": "minut", "host": "http://127.0.0.1:9/v8", **made_up}
+        def made_up():
+            credentials = {"login": secrets.token_hex(8), "password": secrets.token_hex(16)}
+            return {"conn_type": "minut", "host": "http://127.0.0.1:9/v8", **credentials}
 
-        connections["minut_server_gone"] = nobody() | once
-        bad = nobody()
+        connections["minut_server_gone"] = made_up() | once
+        bad = made_up()
         bad["extra"] = {"timeout": -1, "api_secret": bad["password"] + "-more"}
         connections["minut_bad_setting"] = bad
         host = httpserver.url_for("/v8")
         httpserver.expect_request(re.compile("/v8/.*")).respond_with_handler(_Repeating(detector))
-        connections["minut_server_repeats"] = nobody() | {"host": host} | once
+        connections["minut_server_repeats"] = made_up() | {"host": host} | once
         for name, fields in connections.items():
             detector.add_credentials(name, fields["login"], fields["password"])
         yield connections, good
 
 
-def tell_tokens(sandbox, tell):
-    """Call ``tell`` with each access token that a sandbox issues from now on."""
+def watch_tokens(sandbox, callback):
+    """Call ``callback`` with each access token that a sandbox issues from now on."""
     issue = sandbox._state.issue_token
 
-    def issue_and_tell():
+    def issue_and_report():
         token = issue()
-        tell(token)
+        callback(token)
         return token
 
-    sandbox._state.issue_token = issue_and_tell
+    sandbox._state.issue_token = issue_and_report
 
 
 class _Repeating:
-    """Issues tokens, and answers everything else with what it was sent."""
+    """Issues tokens, and responds to other requests with their content."""
 
     def __init__(self, detector):
         self._detector = detector
@@ -94,7 +94,7 @@ class _Repeating:
         if body := request.get_data(as_text=True):
             if token := json.loads(body).get("token"):
                 self._detector.add("webhook token of minut_server_repeats", token)
-            said = f"{body} {sent}"
+            message = f"{body} {sent}"
         else:
-            said = f"{'x' * 265} {sent}"  # the message is cut in the middle of the token
-        return Response(json.dumps({"message": said}), 500, content_type="application/json")
+            message = f"{'x' * 265} {sent}"  # the message is cut in the middle of the token
+        return Response(json.dumps({"message": message}), 500, content_type="application/json")

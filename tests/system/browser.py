@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-QUIET = [  # it would look for its maker's hosts otherwise
+QUIET = [  # otherwise it contacts hosts of its vendor
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
@@ -40,5 +40,5 @@ def open_page(url, *, width=1280, height=800, dark=False):
 
 
 def picture(name, folder):
-    """Return where to put a picture: ``docs`` if the variable PICTURES says so, else a test's own folder."""
+    """Return the path of a picture: in the folder of the variable PICTURES, else in that of the test."""
     return Path(os.environ.get("PICTURES", folder)) / name

@@ -53,7 +53,7 @@ class Components:
     def kill(self, name, number=signal.SIGKILL):
         """Send a signal to a component with all its processes, and wait for its end."""
         process = self._processes.pop(name)
-        with contextlib.suppress(ProcessLookupError):  # ended by itself
+        with contextlib.suppress(ProcessLookupError):  # already ended
             os.killpg(process.pid, number)
         try:
             process.wait(30)
@@ -79,7 +79,7 @@ class Components:
 
 
 def environment(home, dags, database):
-    """Return what the processes of one Airflow have to agree on; nothing of another Airflow's.
+    """Return the settings that the processes of an Airflow share, without those of other Airflows.
 
     :param database: the URL of its metadata database.
     """
@@ -98,13 +98,13 @@ def environment(home, dags, database):
     }
 
 
-def wait_for(condition, seconds, what=lambda: ""):
-    """Return what the condition finds as soon as that is something.
+def wait_for(condition, seconds, details=lambda: ""):
+    """Wait for a condition, and return its first true result.
 
-    :param what: tells what is there instead, if it takes too long.
+    :param details: Returns details for the error message if it times out.
     """
-    give_up = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < give_up, f"not in {seconds} s: {what()}"
+        assert time.monotonic() < deadline, f"not in {seconds} s: {details()}"
         time.sleep(0.05)
     return found

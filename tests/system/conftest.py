@@ -96,7 +96,7 @@ def installed(request, wheel, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def origin(installed, tmp_path_factory):
-    """The address of a running API server; whoever comes is an admin."""
+    """The address of a running API server; every user is an admin."""
     port = free_port()
     running = components.Components(installed, tmp_path_factory.mktemp("server"))
     everybody = {"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True"}
@@ -115,7 +115,7 @@ def origin(installed, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def complete_venv(request, wheel, tmp_path_factory):
-    """A clean environment with the newest Airflow unless told otherwise."""
+    """A clean environment, by default with the newest Airflow."""
     airflow = getattr(request, "param", "newest")
     return make_complete_venv(wheel, tmp_path_factory.mktemp(f"complete-{airflow}"), airflow)
 
@@ -131,14 +131,14 @@ def postgres():
 
 
 @pytest.fixture
-def asked(postgres):
-    """Ask the metadata database."""
+def db_query(postgres):
+    """Query the metadata database."""
     return partial(ask_database, postgres)
 
 
 @pytest.fixture
 def deploy(complete_venv, postgres, tmp_path):
-    """Make an Airflow with a PostgreSQL of its own, ready to be started part by part."""
+    """Create an Airflow with its own PostgreSQL, whose components are started separately."""
     deployed = []
 
     def deploy(dags, **environment):

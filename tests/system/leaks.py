@@ -13,7 +13,7 @@ _WORD = re.compile(rf"[\w+/=.-]{{{PIECE},}}", re.ASCII)
 _TABLE = re.compile(r"^COPY public\.(\w+) \(.*?^\\\.$", re.MULTILINE | re.DOTALL)
 _ENCRYPTED = re.compile(r"gAAAA[\w-]{60,}=*", re.ASCII)
 _BYTES = re.compile(r"\\\\x((?:[0-9a-f]{2})+)")
-# Lines of Airflow's own, which masks what it writes into a task's log, but not what the supervisor of
+# Lines of Airflow itself, which masks its output in a task's log, but not what the supervisor of
 # the task writes into the log of the scheduler or worker that started it:
 KNOWN = re.compile(
     r"MaskSecret\("  # at debug, the value to mask itself
@@ -31,8 +31,8 @@ class Detector:
         self.count = 0
 
     def add(self, name, secret):
-        """Look for a secret from now on."""
-        # The header of a JWT is the same in all, those of Airflow too.
+        """Search for a secret from now on."""
+        # All JWTs have the same header, including Airflow's.
         for part in secret.split(".")[1:] or [secret]:
             starts = [*range(0, len(part) - PIECE, 8), len(part) - PIECE]
             self._pieces |= {part[start : start + PIECE]: name for start in starts}
@@ -40,7 +40,7 @@ class Detector:
         self.count += 1
 
     def add_credentials(self, name, login, password):
-        """Look for a client secret, and for the part of the Basic value that has it."""
+        """Search for a client secret, and for the part of the Basic value that contains it."""
         self.add(f"client secret of {name}", password)
         basic = base64.b64encode(f"{login}:{password}".encode()).decode()
         self.add(f"Basic value of {name}", basic[(len(login) + 1) // 3 * 4 :])
@@ -88,7 +88,7 @@ def database(postgres, fernet_key):
 def _decrypted(fernet, text):
     try:
         return fernet.decrypt(text).decode("latin-1")
-    except InvalidToken:  # encrypted by somebody else
+    except InvalidToken:  # encrypted with another key
         return ""
 
 

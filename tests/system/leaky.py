@@ -25,18 +25,18 @@ from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
 HOME, DEVICE = "64aa0000000000000000b001", "64aa0000000000000000d001"
 
 
-class NoLook:
-    # Leaves the first look to the triggerer too.
+class NoFirstPoll:
+    # Leaves the first poll to the triggerer too.
     def poke(self, context):
         self._arguments = self._checked_arguments(context)
         return False
 
 
-class DeferredHomeEventSensor(NoLook, MinutHomeEventSensor):
+class DeferredHomeEventSensor(NoFirstPoll, MinutHomeEventSensor):
     pass
 
 
-class DeferredHeartbeatSensor(NoLook, MinutHeartbeatSensor):
+class DeferredHeartbeatSensor(NoFirstPoll, MinutHeartbeatSensor):
     pass
 
 

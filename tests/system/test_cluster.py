@@ -1,6 +1,6 @@
-"""A real cluster: CeleryExecutor, two workers, Redis, PostgreSQL. One token, one budget, 200 tasks.
+"""A real cluster: CeleryExecutor, two workers, Redis, PostgreSQL. One token, one rate limit, 200 tasks.
 
-Each worker has a temporary directory of its own, so that what they share can only be in Redis.
+Each worker has its own temporary directory, so that only Redis can be shared.
 """
 
 from __future__ import annotations

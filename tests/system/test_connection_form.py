@@ -18,14 +18,14 @@ COLOURS = {SUCCESS: "green", FAILURE: "red"}
 
 @pytest.fixture
 def api(origin):
-    """Ask Airflow's public API for what belongs to the connection; the command needs seconds for it."""
+    """Call Airflow's public API; the command would take seconds."""
     token = requests.get(f"{origin}/auth/token", timeout=30).json()["access_token"]
 
-    def ask(method, path):
+    def call(method, path):
         headers = {"Authorization": f"Bearer {token}"}
         return requests.request(method, f"{origin}/api/v2/{path}", headers=headers, timeout=30)
 
-    return ask
+    return call
 
 
 @pytest.fixture
@@ -89,15 +89,15 @@ def save(page, form):
 
 
 def press_test(page, row, outcome):
-    """Press Test and return what the UI says then; its notes go after five seconds."""
+    """Press Test and return the notification in the UI, which disappears after five seconds."""
     row.get_by_role("button", name="Test Connection").click()
     note = page.get_by_role("status").filter(has_text=f"Test Connection {outcome}")
-    said = note.inner_text()
+    text = note.inner_text()
     row.locator(f"svg[color={COLOURS[outcome]}]").wait_for()
-    return " ".join(said.split())
+    return " ".join(text.split())
 
 
-def test_form_says_what_to_enter(page, shown):
+def test_form_shows_labels_and_placeholders(page, shown):
     form = open_form(page)
     visible = [label.split("\n")[0] for label in form.locator("label:visible").all_inner_texts()]
     standard = ["Description", "API base URL", "Client ID", "Client secret", "Port"]
@@ -118,19 +118,19 @@ def test_form_says_what_to_enter(page, shown):
 
 def test_button_says_whether_the_credentials_hold(page, sandbox):
     row = add(page, sandbox)
-    said = press_test(page, row, SUCCESS)
-    assert "Minut knows the credentials: they belong to Alex Sandbox" in said
+    message = press_test(page, row, SUCCESS)
+    assert "Connection successfully tested. Authenticated as Alex Sandbox" in message
     edit(page, row, **{"Client secret": "wrong" * 5})
-    said = press_test(page, row, FAILURE)
-    assert "Minut rejected the client credentials" in said
-    assert "under 'Developer tools' in Minut's web app" in said
+    message = press_test(page, row, FAILURE)
+    assert "Minut rejected the client credentials" in message
+    assert "under 'Developer tools' in Minut's web app" in message
     assert "wrongwrong" not in page.content()
     assert sandbox.stats()["requests"]["GET /users/me"] == 1
 
 
 def test_picture_of_a_failed_test(page, sandbox, shown):
     row = add(page, sandbox, **{"Client secret": "wrong" * 5})
-    page.get_by_role("status").last.wait_for(state="detached")  # what was said of the new connection
+    page.get_by_role("status").last.wait_for(state="detached")  # the notification about the new connection
     page.set_viewport_size({"width": 1100, "height": 520})
     press_test(page, row, FAILURE)
     page.screenshot(path=shown("connection-test.png"), animations="disabled")
@@ -149,10 +149,10 @@ def test_saved_again_it_is_as_it_was(page, sandbox, installed, api):
 
 
 def test_connection_without_a_port_works_and_only_the_button_of_3_3_does_not(page, sandbox, installed, api):
-    """What docs/connection.md says of the port. If this fails with a new Airflow, the note there can go."""
-    is_refused = api("GET", "version").json()["version"].startswith("3.3.")
+    """The note on the port in docs/connection.md. If this fails with a new Airflow, remove the note."""
+    is_rejected = api("GET", "version").json()["version"].startswith("3.3.")
     row = add(page, sandbox, **{"API base URL": sandbox.base_url, "Port": ""})
-    said = press_test(page, row, FAILURE if is_refused else SUCCESS)
-    assert said.endswith("Bad Request") == is_refused
+    message = press_test(page, row, FAILURE if is_rejected else SUCCESS)
+    assert message.endswith("Bad Request") == is_rejected
     tested = installed.airflow("connections", "test", CONN_ID)
     assert "Connection success!" in tested.stdout, tested.stdout

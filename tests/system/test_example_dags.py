@@ -1,4 +1,4 @@
-"""Each example DAG, run as it is by a real Airflow with the built wheel, as its page says. The oldest and the newest."""
+"""Each example DAG, run as documented by a real Airflow, the oldest and the newest, with the built wheel."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def run(installed, fleet, tmp_path):
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
-def test_example_runs_as_its_page_says(file, request, installed, sandbox, tmp_path, capsys):
+def test_example_runs_as_documented(file, request, installed, sandbox, tmp_path, capsys):
     """The commands under "Try it"; what should happen meanwhile happens as soon as there is a run."""
     page = ast.get_docstring(ast.parse(file.read_text()))
     commands = TRY_IT.search(page)[1]
@@ -69,8 +69,8 @@ def test_example_runs_as_its_page_says(file, request, installed, sandbox, tmp_pa
         while shell.poll() is None:
             if meanwhile and is_running(installed, file.stem):
                 command = [*shlex.split(meanwhile[1]), "--url", sandbox.base_url.removesuffix("/v8")]
-                said = installed.run("minut-sandbox", *command)
-                assert said.returncode == 0, said.stdout
+                done = installed.run("minut-sandbox", *command)
+                assert done.returncode == 0, done.stdout
                 meanwhile = None
             time.sleep(0.1)
     with capsys.disabled():
@@ -80,18 +80,20 @@ def test_example_runs_as_its_page_says(file, request, installed, sandbox, tmp_pa
 
 
 def is_running(installed, dag_id):
-    return ask(installed, "select 1 from dag_run where dag_id = ? and state = 'running'", dag_id)
+    return query(installed, "select 1 from dag_run where dag_id = ? and state = 'running'", dag_id)
 
 
 def states(installed, dag_id):
     """Return the states of the tasks in the last run of a DAG."""
-    ((run_id,),) = ask(
+    ((run_id,),) = query(
         installed, "select run_id from dag_run where dag_id = ? order by id desc limit 1", dag_id
     )
-    return {state for (state,) in ask(installed, "select state from task_instance where run_id = ?", run_id)}
+    return {
+        state for (state,) in query(installed, "select state from task_instance where run_id = ?", run_id)
+    }
 
 
-def ask(installed, sql, value):
+def query(installed, sql, value):
     with closing(sqlite3.connect(installed.home / "airflow.db", timeout=60)) as database:
         return database.execute(sql, [value]).fetchall()
 

@@ -1,4 +1,4 @@
-"""Links, lineage, metrics, retries and commands, in task runs of a real Airflow with a database of its own."""
+"""Links, lineage, metrics, retries and commands, in task runs of a real Airflow with its own database."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ else:
 with DAG("failing", schedule=None):
 
     @task(retries=1, retry_delay=timedelta(hours=1), **policy)
-    def ask():
+    def current_user():
         MinutHook().get_current_user()
 
-    ask()
+    current_user()
 """
 
 
@@ -89,7 +89,7 @@ class Airflow:
         return done.stdout
 
     def received(self):
-        """Return the metrics that came since the last time, as lines."""
+        """Return the metrics received since the last call, as lines."""
         lines = []
         while True:
             try:
@@ -97,12 +97,12 @@ class Airflow:
             except BlockingIOError:
                 return lines
 
-    def ask(self, query, *arguments):
+    def query(self, sql, *arguments):
         with closing(sqlite3.connect(self.folder / "airflow.db")) as database:
-            return database.execute(query, arguments).fetchall()
+            return database.execute(sql, arguments).fetchall()
 
     def lineage(self):
-        """Return the events of tasks that ended well, by task."""
+        """Return the events of successful tasks, by task."""
         events = [
             json.loads(line)
             for file in self.folder.glob("lineage.json*")
@@ -145,8 +145,8 @@ def test_run_leaves_lineage_and_metrics(airflow):
 
 
 @pytest.fixture
-def refusing(httpserver, token_endpoint):
-    """A Minut that answers 429 once, and then as it should; and the connection to it."""
+def rate_limited(httpserver, token_endpoint):
+    """A server that answers 429 once, and then 200; and the connection to it."""
     answers = iter([Response("{}", status=429, headers={"Retry-After": "2"})])
     at = []
 
@@ -161,30 +161,30 @@ def refusing(httpserver, token_endpoint):
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="retry policies came with Airflow 3.3")
-def test_task_is_tried_again_when_minut_wants_to_hear_from_it(airflow, refusing):
-    connection, at = refusing
+def test_task_is_retried_after_the_delay_that_minut_requests(airflow, rate_limited):
+    connection, at = rate_limited
     airflow.run("dags", "test", "failing", AIRFLOW_CONN_MINUT_DEFAULT=connection)
     assert len(at) == 2
     assert at[1] - at[0] >= 2
-    assert airflow.ask("SELECT state, try_number FROM task_instance WHERE dag_id = 'failing'") == [
+    assert airflow.query("SELECT state, try_number FROM task_instance WHERE dag_id = 'failing'") == [
         ("success", 2)
     ]
     assert "airflow.minut.rate_limited,conn_id=minut_default:1|c" in airflow.received()
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 3), reason="retry policies came with Airflow 3.3")
-def test_taskflow_task_with_refused_credentials_is_not_tried_again(airflow):
+def test_taskflow_task_with_rejected_credentials_is_not_retried(airflow):
     with Sandbox() as minut:
-        refused = json.dumps(json.loads(minut.connection_json) | {"password": "not-the-secret"})
-        airflow.run("dags", "test", "failing", code=None, AIRFLOW_CONN_MINUT_DEFAULT=refused)
+        rejected = json.dumps(json.loads(minut.connection_json) | {"password": "not-the-secret"})
+        airflow.run("dags", "test", "failing", code=None, AIRFLOW_CONN_MINUT_DEFAULT=rejected)
         assert minut.stats()["token_requests"] == 1
-    assert ("failed", 1) in airflow.ask(
+    assert ("failed", 1) in airflow.query(
         "SELECT state, try_number FROM task_instance WHERE dag_id = 'failing'"
     )
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 2), reason="commands of providers came with Airflow 3.2")
-def test_command_tells_how_a_connection_is(airflow):
+def test_command_shows_the_status_of_a_connection(airflow):
     with Sandbox() as minut:
         environment = {"AIRFLOW_CONN_MINUT_DEFAULT": minut.connection_json}
         assert "Belongs to  Alex Sandbox" in airflow.run("minut", "status", **environment)

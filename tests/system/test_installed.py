@@ -1,4 +1,4 @@
-"""What the README tells a user to do, done with the wheel in a clean environment and a real Airflow."""
+"""The commands of the README, run with the wheel in a clean environment and a real Airflow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_airflow_knows_the_provider(installed):
 
 
 def test_form_has_our_labels_and_fields(installed):
-    """Airflow 3.1 asks the hook for them, later ones read the provider info."""
+    """Airflow 3.1 gets them from the hook, later versions from the provider info."""
     code = (
         "import json\n"
         "from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService\n"
@@ -103,14 +103,14 @@ def test_button_in_the_ui_tests_the_connection(origin, sandbox):
         body = {**form, "port": int(form["port"]), "password": password}
         reply = requests.post(f"{origin}/api/v2/connections/test", json=body, headers=header, timeout=30)
         answers.append((reply.status_code, reply.json()))
-    (good, said), (bad, complained) = answers
-    assert (good, said["status"]) == (200, True), answers
-    assert said["message"].startswith("Minut knows the credentials: they belong to Alex Sandbox")
-    assert (bad, complained["status"]) == (200, False)
-    assert "Minut rejected the client credentials" in complained["message"]
+    (good, accepted), (bad, rejected) = answers
+    assert (good, accepted["status"]) == (200, True), answers
+    assert accepted["message"].startswith("Connection successfully tested. Authenticated as Alex Sandbox")
+    assert (bad, rejected["status"]) == (200, False)
+    assert "Minut rejected the client credentials" in rejected["message"]
 
 
-def test_status_shows_who_and_what_is_used(installed, added_connection, sandbox):
+def test_status_shows_the_user_and_the_usage(installed, added_connection, sandbox):
     shown = installed.run("minut-status", added_connection)
     assert shown.returncode == 0, shown.stdout
     for expected in (

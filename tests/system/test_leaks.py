@@ -21,29 +21,29 @@ from airflow_provider_minut.webhooks.registration import RegisteredWebhook, vari
 from tests.deliveries import HOME, NOISE, Sender, an_event, bad_deliveries, registered, signed
 from tests.servers import RedisServer
 from tests.system import leaks
-from tests.system.accounts import FAILURES, accounts, tell_tokens
+from tests.system.accounts import FAILURES, accounts, watch_tokens
 from tests.system.components import wait_for
 from tests.system.leaks import Detector
 from tests.system.leaky import DAGS
 
 WATCHED = "pir_motion"
 COMPONENTS = ("api-server", "dag-processor", "scheduler", "triggerer")
-TOLD = {
+EXPECTED_LOGS = {
     "hook": r"the token is (eyJ)?\*\*\*",
-    "validate": r"they belong to Alex Sandbox",
-    "api": r"GET /homes was answered",
+    "validate": r"are valid\. Authenticated as Alex Sandbox",
+    "api": r"GET /homes returned homes",
     "device": r"Device \w+, changed: ",
     "alarm": r"Home \w+, changed: ",
     "create": r"Registered webhook \w+ for \*",
-    "reconcile": r"\d+ events, \d+ of them had been missed",
-    "delete": r"DELETE /v8/webhooks/\w+ HTTP/1\.1\\?\" 404",  # where it was never
+    "reconcile": r"Events: \d+; missed by the webhook: \d+",
+    "delete": r"DELETE /v8/webhooks/\w+ HTTP/1\.1\\?\" 404",  # it does not exist there
     "file": r"2 homes in ",
     "sql": r"3 devices in table ",
     "event": r"[1-3] events? in 1 home since ",
-    "heartbeat": r"reported what it measured until 20",
+    "heartbeat": r"latest measurement at 20",
 }
 TASKS = (
-    *[task for task in TOLD if task not in {"event", "heartbeat"}],
+    *[task for task in EXPECTED_LOGS if task not in {"event", "heartbeat"}],
     *[f"{what}_{mode}" for what in ("event", "heartbeat") for mode in ("poke", "reschedule", "deferred")],
 )
 EXPECTED = {(conn_id, task): "failed" for conn_id in FAILURES for task in TASKS}
@@ -168,14 +168,14 @@ def leaky(deploy, httpserver, detector, shared, tmp_path, tmp_path_factory):
         yield airflow, running, connections, good
 
 
-def states_in(asked):
-    rows = asked("select dag_id, task_id, state from task_instance where dag_id like 'minut_%'")
+def states_in(db_query):
+    rows = db_query("select dag_id, task_id, state from task_instance where dag_id like 'minut_%'")
     return {(dag_id, task_id): state for dag_id, task_id, state in rows}
 
 
 @pytest.mark.timeout(600)
 def test_nothing_that_airflow_keeps_holds_a_secret(
-    leaky, asked, postgres, shared, detector, tmp_path, capsys
+    leaky, db_query, postgres, shared, detector, tmp_path, capsys
 ):
     airflow, running, connections, good = leaky
     began = time.monotonic()
@@ -185,15 +185,15 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
         assert re.search(FAILURES[conn_id] or "Belongs to  Alex Sandbox", shown.stdout), shown.stdout
         (tmp_path / f"status_{conn_id}.txt").write_text(shown.stdout)
     for conn_id, fields in connections.items():
-        said = press_test(airflow, conn_id, fields)
-        assert re.search(FAILURES[conn_id] or "they belong to Alex Sandbox", said), said
-        (tmp_path / f"tested_{conn_id}.txt").write_text(said)
+        message = press_test(airflow, conn_id, fields)
+        assert re.search(FAILURES[conn_id] or "Authenticated as Alex Sandbox", message), message
+        (tmp_path / f"tested_{conn_id}.txt").write_text(message)
     waiting = {("minut_good", f"event_{mode}") for mode in ("poke", "reschedule", "deferred")}
     others = {task: state for task, state in EXPECTED.items() if task not in waiting}
 
     def differences(expected):
-        assert asked("select stacktrace from import_error") == []
-        states = states_in(asked)
+        assert db_query("select stacktrace from import_error") == []
+        states = states_in(db_query)
         differing = {t: states.get(t) for t in expected if states.get(t) != expected[t]}
         assert not {"success", "failed"} & {*differing.values()}, differing
         return differing
@@ -205,11 +205,11 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
     good.add_event(HOME, datetime.now(UTC))
     wait_for(lambda: not differences(EXPECTED), 120, lambda: differences(EXPECTED))
     runs = "select dag_id from dag_run where dag_id in ('polled', 'pushed') and state = 'success'"
-    wait_for(lambda: {("polled",), ("pushed",)} == set(asked(runs)), 120, lambda: asked(runs))
-    wait_for(lambda: look_at_the_page(airflow, tmp_path), 60)
+    wait_for(lambda: {("polled",), ("pushed",)} == set(db_query(runs)), 120, lambda: db_query(runs))
+    wait_for(lambda: save_the_page(airflow, tmp_path), 60)
     running.stop()
 
-    everything_happened(tmp_path, running, statuses, asked)
+    everything_happened(tmp_path, running, statuses, db_query)
     places = leaks.files(tmp_path) | leaks.redis_entries(shared.admin)
     tables = leaks.database(postgres, airflow.environment["AIRFLOW__CORE__FERNET_KEY"])
     for table in ("xcom", "rendered_task_instance_fields", "trigger", "asset_event", "log", "variable"):
@@ -227,17 +227,17 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
     assert found == []
 
 
-def ask_airflow(airflow, method, path, **arguments):
-    """Ask the API server as somebody who is logged in."""
+def call_airflow(airflow, method, path, **arguments):
+    """Send a request to the API server as a logged-in user."""
     origin = airflow.environment["AIRFLOW__API__BASE_URL"]
     token = requests.get(f"{origin}/auth/token", timeout=30).json()["access_token"]
     header = {"Authorization": f"Bearer {token}"}
     return requests.request(method, f"{origin}{path}", headers=header, timeout=60, **arguments)
 
 
-def look_at_the_page(airflow, folder):
-    """Keep what the page in the UI gets; return whether it has all of it: devices, problems and deliveries."""
-    text = ask_airflow(airflow, "GET", "/minut/status/data").text
+def save_the_page(airflow, folder):
+    """Save the data of the page in the UI; return whether it includes devices, problems and deliveries."""
+    text = call_airflow(airflow, "GET", "/minut/status/data").text
     (folder / "page.json").write_text(text)
     return all(
         part in text for part in ("Harbour Loft", "rejected the client credentials", "wrong signature")
@@ -245,15 +245,15 @@ def look_at_the_page(airflow, folder):
 
 
 def press_test(airflow, conn_id, fields):
-    """Press the Test button; return what it says."""
+    """Press the Test button; return its message."""
     body = {**fields, "connection_id": f"{conn_id}_tested", "extra": json.dumps(fields.get("extra", {}))}
-    reply = ask_airflow(airflow, "POST", "/api/v2/connections/test", json=body)
+    reply = call_airflow(airflow, "POST", "/api/v2/connections/test", json=body)
     assert reply.status_code == 200, reply.text
     return reply.json()["message"]
 
 
 def deliver(airflow, good, detector):
-    """Let events be delivered, genuine and forged ones; return how often which status came back."""
+    """Deliver genuine and forged events; return the number of responses by status."""
     hook = next(iter(good._state.deliveries._hooks.values()))
     detector.add("secret of the new webhook", hook["hook_secret"])
     detector.add("token of the new webhook", hook["token"])
@@ -284,20 +284,20 @@ def deliver(airflow, good, detector):
     return Counter(Sender(port, connections=1).send(sent))
 
 
-def everything_happened(folder, running, statuses, asked):
-    """Check that what is searched is of runs that did what they should."""
+def everything_happened(folder, running, statuses, db_query):
+    """Check that the runs whose output is searched had the expected results."""
     for (conn_id, task), state in EXPECTED.items():
         paths = folder.glob(f"home/logs/dag_id={conn_id}/*/task_id={task}/attempt=1.log*")
         log = "".join(path.read_text() for path in paths)
-        expected = FAILURES[conn_id] if state == "failed" else TOLD[task.partition("_")[0]]
+        expected = FAILURES[conn_id] if state == "failed" else EXPECTED_LOGS[task.partition("_")[0]]
         assert re.search(expected, log), (conn_id, task, log[-3000:])
         assert '"debug"' in log
     for conn_id in [*FAILURES][1:]:
-        told = rf"The events of connection '{conn_id}' could not be read .*{FAILURES[conn_id]}"
-        assert re.search(told, running.log("triggerer")), conn_id
-    assert "Refused a delivery of a webhook" in running.log("api-server")
+        message = rf"Failed to poll the events of connection '{conn_id}' .*{FAILURES[conn_id]}"
+        assert re.search(message, running.log("triggerer")), conn_id
+    assert "Rejected a webhook delivery" in running.log("api-server")
     assert set(statuses) == {201, 204, 400, 401, 404, 413}
-    assert asked("select count(*) from asset_event")[0][0] >= 3
+    assert db_query("select count(*) from asset_event")[0][0] >= 3
     for component in COMPONENTS:
         assert re.search(r"\bdebug\b", running.log(component), re.IGNORECASE), component
     assert list((folder / "state").iterdir())
@@ -307,16 +307,16 @@ def everything_happened(folder, running, statuses, asked):
 def test_nothing_of_airflow_dags_test_holds_a_secret(installed, sandbox, detector, failure):
     fields = json.loads(sandbox.connection_json)
     detector.add_credentials("it", fields["login"], fields["password"])
-    tell_tokens(sandbox, lambda token: detector.add("a token", token))
+    watch_tokens(sandbox, lambda token: detector.add("a token", token))
     if failure == "wrong secret":
         sandbox.rotate_secret()
     elif failure == "token revoked":
-        sandbox.set_token_lifetime(0.000001)  # each token is dead before it is used
+        sandbox.set_token_lifetime(0.000001)  # each token expires before it is used
     elif failure == "server gone":
         fields |= {"host": "http://127.0.0.1:9/v8", "extra": {"max_attempts": 1}}
     elif failure == "bad setting":
         fields["extra"] = {"timeout": -1, "api_secret": fields["password"] + "-more"}
-    # What fails for good ends the DAG that retries; the others run in the one that does not.
+    # Permanent errors end the DAG with retries; the other failures run in the DAG without.
     dag_id = "minut_validate_credentials" if failure in {"wrong secret", "bad setting"} else "minut_taskflow"
     done = installed.airflow(
         *("dags", "test", dag_id),

@@ -59,7 +59,7 @@ def shown(request, deploy, tmp_path):
     passwords.write_text(json.dumps({role: f"password of {role}" for role in ROLES}))
     with Sandbox(SandboxConfig(homes=5, devices=30, silent_share=0.1, noisy_periods_per_day=0)) as minut:
         minut._state.world.change_device(29, {"description": NASTY})
-        wrong = {**json.loads(minut.connection_json), "login": "somebody", "password": "wrong" * 5}
+        wrong = {**json.loads(minut.connection_json), "login": "unknown", "password": "wrong" * 5}
         shared = {}
         if getattr(request, "param", "redis") == "redis":
             shared["AIRFLOW__MINUT__SHARED_STATE"] = request.getfixturevalue("redis").url
@@ -147,12 +147,12 @@ def check_data(shown):
     assert accepted["counts"]["offline"] == 3
     assert rejected["credentials"] == "rejected"
     assert [row["outcome"] for row in data["webhooks"][0]["accepted"]] == [
-        "left out: recorded before, or no DAG waits for it",
+        "ignored: recorded before, or no DAG uses the asset",
         "recorded",
     ]
     assert {row["reason"]: row["deliveries"] for row in data["webhooks"][0]["rejected"]} == {
         "wrong signature": 5,
-        "no event: id: must be a text that is not empty, not int": 1,
+        "invalid event: id: must be a non-empty string, not int": 1,
     }
     text = json.dumps(data)
     issued = [*shown.minut._state._expires, shown.minut.client_secret, "wrongwrong"]

@@ -25,7 +25,7 @@ from tests.system.tunnel import minut_by_its_name
 
 BLOCK = re.compile(r"^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PRINTED = re.compile(r"export AIRFLOW_CONN_MINUT_DEFAULT='.+'")
-SANDBOX_PORT = 8787  # the default; who has it may be about to end
+SANDBOX_PORT = 8787  # the default; a process that uses it may be about to end
 COMMANDS, SECONDS = 5, 300
 
 
@@ -36,7 +36,7 @@ def commands(section):
 
 
 class Terminal:
-    """A shell that is typed into, with everything that it and its background processes say."""
+    """A shell that commands are typed into, with its output and that of its background processes."""
 
     def __init__(self, folder, environment):
         self._log = folder / "terminal.txt"
@@ -53,18 +53,18 @@ class Terminal:
         )
 
     def type(self, line, seconds=SECONDS):
-        """Type a command; return what was said until the shell was ready for the next."""
-        before = len(self.said())
+        """Type a command; return the output until the shell is ready for the next command."""
+        before = len(self.output())
         self._typed += 1
         end = f"end of command {self._typed}"
         self._shell.stdin.write(f"{line}\necho {end}: $?\n")
         self._shell.stdin.flush()
         ended = re.compile(rf"{end}: (\d+)\n")
-        code = wait_for(lambda: ended.search(self.said()), seconds, self.said)[1]
-        assert code == "0", self.said()
-        return self.said()[before:]
+        code = wait_for(lambda: ended.search(self.output()), seconds, self.output)[1]
+        assert code == "0", self.output()
+        return self.output()[before:]
 
-    def said(self):
+    def output(self):
         return self._log.read_text()
 
     def close(self):
@@ -97,7 +97,7 @@ def terminal(wheel, venv, home, tmp_path):
     environment = clean_environment(venv) | {
         "HOME": str(home),
         # Instead of what the package index has: the wheel of this checkout, and the releases that it is tested
-        # with, so that somebody else's release does not end the gate.
+        # with, so that a new release of a dependency does not break this test.
         "PIP_FIND_LINKS": f"{os.environ.get('PIP_FIND_LINKS', '')} {wheel.parent}",
         "PIP_CONSTRAINT": str(ROOT / "constraints.txt"),
         "PIP_CACHE_DIR": str(Path.home() / ".cache" / "pip"),
@@ -147,7 +147,7 @@ def test_first_scheduled_run_is_green_after_five_commands_and_minutes(terminal, 
     done("installed")
     wait_for(lambda: is_free(SANDBOX_PORT), SECONDS, lambda: f"Port {SANDBOX_PORT} is in use.")
     terminal.type(sandbox)
-    printed = wait_for(lambda: PRINTED.search(terminal.said()), 60, terminal.said)[0]
+    printed = wait_for(lambda: PRINTED.search(terminal.output()), 60, terminal.output)[0]
     assert paste.partition("=")[0] == printed.partition("=")[0]
     terminal.type(printed)
     terminal.type(standalone)
@@ -170,9 +170,9 @@ def test_same_with_an_account(terminal, finished_runs, tmp_path):
                 for name, value in network.items():
                     terminal.type(f"export {name}={value}")
             filled_in = command.replace("CLIENT_ID", state.config.client_id)
-            said = terminal.type(filled_in.replace("CLIENT_SECRET", state.client_secret))
+            output = terminal.type(filled_in.replace("CLIENT_SECRET", state.client_secret))
             if "connections test" in command:
-                assert "Connection success!" in said
+                assert "Connection success!" in output
         assert finished_runs() == [("scheduled", "success")]
         assert state.stats()["requests"]["GET /users/me"] == 2
 

@@ -1,4 +1,4 @@
-"""A thousand deferred sensors in one real triggerer: one token, one budget, and its loop is never blocked."""
+"""A thousand deferred sensors in one real triggerer: one token, one rate limit, and its loop is never blocked."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def waiting():
 
 waiting()
 """
-# What a thousand workers leave behind that deferred their tasks, without their thousand processes.
+# Create the database rows of a thousand deferred tasks, without a thousand worker processes.
 DEFER = """
 import json, sys
 from airflow.models.taskinstance import TaskInstance
@@ -57,7 +57,7 @@ with create_session() as session:
 
 
 @pytest.mark.timeout(900)
-def test_thousand_deferred_sensors(deploy, asked, capsys):
+def test_thousand_deferred_sensors(deploy, db_query, capsys):
     now = datetime.now(UTC)
     with Sandbox(SandboxConfig(homes=SENSORS, devices=SENSORS, noisy_periods_per_day=0)) as minut:
         airflow, running = deploy({"waiting": DAG}, AIRFLOW_CONN_MINUT_DEFAULT=minut.connection_json)
@@ -74,28 +74,28 @@ def test_thousand_deferred_sensors(deploy, asked, capsys):
         assert done.returncode == 0, done.stdout
         running.start("api-server", "scheduler", "triggerer")
 
-        def looks():
+        def polls():
             return minut.stats()["requests"].get("GET /homes/{id}/events", 0)
 
-        wait_for(looks, 240, lambda: running.log("triggerer")[-3000:])
+        wait_for(polls, 240, lambda: running.log("triggerer")[-3000:])
         # To start a thousand triggers blocks the loop for seconds, whatever they do: Airflow's own
         # DateTimeTrigger, which only sleeps, did so for 3.5 s on the same machine.
         time.sleep(20)
-        started, before = len(running.log("triggerer")), looks()
+        started, before = len(running.log("triggerer")), polls()
         time.sleep(SECONDS)
-        looked, stats = looks() - before, minut.stats()
-        states = dict(asked("select state, count(*) from task_instance group by state"))
+        polled, stats = polls() - before, minut.stats()
+        states = dict(db_query("select state, count(*) from task_instance group by state"))
         log = running.log("triggerer")[started:]
         with capsys.disabled():
             print(
-                f"\n{SENSORS} deferred sensors, {SECONDS} s: {looked} looks, {stats['token_requests']} token "
+                f"\n{SENSORS} deferred sensors, {SECONDS} s: {polled} polls, {stats['token_requests']} token "
                 f"requests, at most {stats['max_in_1s']} in a second and {stats['max_in_60s']} in a minute, "
                 f"statuses {stats['statuses']}; tasks {states}; loop blocked {log.count('async thread was blocked')} times"
             )
     assert stats["token_requests"] == 1
     assert stats["statuses"].keys() == {"200"}
     assert stats["max_in_60s"] <= 120
-    assert looked >= 100  # the budget of a minute comes at once, and a minute may begin at any time
+    assert polled >= 100  # requests come in bursts of a minute's limit, and the minute may begin at any time
     assert SENSORS - states["deferred"] >= 10
     assert "failed" not in states
     assert "async thread was blocked" not in log

@@ -1,4 +1,4 @@
-"""Asset watchers in a real Airflow: nothing is lost and nothing told twice, however often the triggerer dies."""
+"""Asset watchers in a real Airflow: no event is lost or repeated, however often the triggerer is killed."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from airflow_provider_minut.assets.minut import triggering_events, watched_event
 def noise():
     @task
     def note():
-        with Path("/FOLDER/told.txt").open("a") as told:
+        with Path("/FOLDER/events.txt").open("a") as file:
             for event in triggering_events(get_current_context()):
-                told.write(event["event_id"] + "\\n")
+                file.write(event["event_id"] + "\\n")
 
     note()
 
@@ -61,7 +61,7 @@ def fleet():
 
 
 @pytest.mark.timeout(900)
-def test_triggerer_killed_ten_times_while_events_arrive(deploy, fleet, asked, tmp_path, capsys):
+def test_triggerer_killed_ten_times_while_events_arrive(deploy, fleet, db_query, tmp_path, capsys):
     code = DAGS.replace("/FOLDER", str(tmp_path))
     _, running = deploy(
         {"watchers": code},
@@ -74,8 +74,8 @@ def test_triggerer_killed_ten_times_while_events_arrive(deploy, fleet, asked, tm
     )
     running.start("api-server", "dag-processor", "scheduler", "triggerer")
     cursors = "select count(*) from asset_state_store"
-    wait_for(lambda: asked(cursors)[0][0] == WATCHERS, 120, lambda: running.log("triggerer")[-3000:])
-    chance = random.Random(5)
+    wait_for(lambda: db_query(cursors)[0][0] == WATCHERS, 120, lambda: running.log("triggerer")[-3000:])
+    rng = random.Random(5)
     added = []
 
     def arrive():
@@ -86,36 +86,36 @@ def test_triggerer_killed_ten_times_while_events_arrive(deploy, fleet, asked, tm
     arriving = threading.Thread(target=arrive)
     arriving.start()
     for _ in range(KILLS):
-        time.sleep(chance.uniform(2, 14))
+        time.sleep(rng.uniform(2, 14))
         running.kill("triggerer")
         running.start("triggerer")
     arriving.join()
-    told = tmp_path / "told.txt"
+    received = tmp_path / "events.txt"
     stored = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri like 'minut://events/%'"
 
     def payloads():
-        return [event for (extra,) in asked(stored) for event in events_in(extra)]
+        return [event for (extra,) in db_query(stored) for event in events_in(extra)]
 
     def ids():
         return {payload["event_id"] for payload in payloads()}
 
     wait_for(lambda: len(ids()) == EVENTS, 120, lambda: (len(ids()), running.log("triggerer")[-3000:]))
-    # Airflow leaves the last of several asset events to the next run; so there has to be one more.
+    # Airflow may assign the last of several asset events to the next run, so one more event is added.
     added.append((fleet.add_event(HOMES[0], datetime.now(UTC)), HOMES[0]))
     wait_for(
-        lambda: told.exists() and len(set(told.read_text().split())) == EVENTS + 1,
+        lambda: received.exists() and len(set(received.read_text().split())) == EVENTS + 1,
         180,
-        lambda: (len(told.read_text().split()), running.log("scheduler")[-3000:]),
+        lambda: (len(received.read_text().split()), running.log("scheduler")[-3000:]),
     )
     before = fleet.stats()["requests"]["GET /events"]
     time.sleep(20)
     stats = fleet.stats()
     polls = stats["requests"]["GET /events"] - before
-    each = Counter(told.read_text().split())
+    each = Counter(received.read_text().split())
     with capsys.disabled():
         print(
             f"\n{EVENTS} events, {KILLS} kills, {WATCHERS} watchers: {len(payloads())} in asset events "
-            f"({sum(payload['redelivered'] for payload in payloads())} redelivered), told "
+            f"({sum(payload['redelivered'] for payload in payloads())} redelivered), received "
             f"{sum(each.values())} times; {polls} polls in 20 s; {stats['token_requests']} token requests"
         )
     assert set(each.values()) == {1}

@@ -62,12 +62,12 @@ one_home()
 
 
 @pytest.fixture
-def recorded(asked):
+def recorded(db_query):
     """Count in how many asset events of an asset each event is."""
 
     def count(uri):
         query = "select e.extra from asset_event e join asset a on a.id = e.asset_id where a.uri = %s"
-        rows = asked(query, uri)
+        rows = db_query(query, uri)
         return Counter(event["event_id"] for (extra,) in rows for event in events_in(extra))
 
     return count
@@ -154,7 +154,7 @@ def resident_mb(airflow_process):
 
 
 @pytest.mark.timeout(600)
-def test_ten_thousand_bad_deliveries_change_nothing(receiving, asked, capsys):
+def test_ten_thousand_bad_deliveries_change_nothing(receiving, db_query, capsys):
     airflow, running, webhook = receiving
     sender = Sender(port_of(airflow))
     first = Counter(sender.send(bad_deliveries(webhook, 2_000, PATH)))
@@ -163,16 +163,16 @@ def test_ten_thousand_bad_deliveries_change_nothing(receiving, asked, capsys):
     growth = resident_mb(running.process_id("api-server")) - before
     with capsys.disabled():
         print(f"\n12,000 bad deliveries: {dict(statuses)}; memory grew by {growth:.1f} of {before:.0f} MB")
-    assert asked("select count(*) from asset_event") == [(0,)]
+    assert db_query("select count(*) from asset_event") == [(0,)]
     assert set(statuses) <= {204, 400, 401, 404, 408, 413, 429}
-    assert statuses[204] == 1_090  # those of a month ago, which are left out
+    assert statuses[204] == 1_090  # those of a month ago, which are ignored
     assert growth < 0.05 * before
     log = running.log("api-server")
     assert webhook.hook_secret not in log
     assert "Traceback" not in log
     good = request_bytes(PATH, *delivery(webhook, an_event()))
     assert sorted(sender.send([good] * 3)) == [201, 204, 204]
-    assert asked("select count(*) from asset_event") == [(2,)]
+    assert db_query("select count(*) from asset_event") == [(2,)]
 
 
 @pytest.mark.timeout(600)
@@ -197,7 +197,7 @@ def test_deliveries_a_second_next_to_a_route_that_only_reads_the_body(receiving,
 
 
 @pytest.mark.timeout(900)
-def test_from_delivery_to_queued_run(receiving, asked, capsys):
+def test_from_delivery_to_queued_run(receiving, db_query, capsys):
     airflow, running, webhook = receiving
     running.start("scheduler", "dag-processor")
     wait_for(lambda: "Starting the scheduler" in running.log("scheduler"), 120)
@@ -209,7 +209,7 @@ def test_from_delivery_to_queued_run(receiving, asked, capsys):
         assert sender.send([request_bytes(PATH, *delivery(webhook, an_event()))]) == [201]
         query = "select queued_at from dag_run where dag_id = 'noise' order by queued_at desc"
         rows = wait_for(
-            lambda: len(rows := asked(query)) == number and rows,  # noqa: B023
+            lambda: len(rows := db_query(query)) == number and rows,  # noqa: B023
             60,
             lambda: running.log("scheduler")[-3000:],
         )
@@ -223,7 +223,7 @@ def test_from_delivery_to_queued_run(receiving, asked, capsys):
 
 
 @pytest.mark.timeout(900)
-def test_a_noise_becomes_an_alert_and_is_waited_out(deploy, asked, tmp_path, capsys):
+def test_a_noise_becomes_an_alert_and_its_end_is_waited_for(deploy, db_query, tmp_path, capsys):
     """The example DAGs as they are, with the sandbox as Minut: registered, delivered, confirmed, waited for."""
     names = ("minut_webhooks", "minut_noise_alert", "minut_wait_for_quiet")
     other = HOME.replace("b001", "b002")
@@ -235,45 +235,45 @@ def test_a_noise_becomes_an_alert_and_is_waited_out(deploy, asked, tmp_path, cap
         )
         url = f"http://127.0.0.1:{port_of(airflow)}{PATH}"
         airflow.airflow("variables", "set", "minut_webhook_url", url)
-        missed = minut.emit(NOISE, HOME)  # before anybody listened
+        missed = minut.emit(NOISE, HOME)  # before the receiver runs
         running.start("api-server", "scheduler", "dag-processor", "triggerer")
 
         def scheduler():
             return running.log("scheduler")[-5000:]
 
         states = "select dag_id, state from dag_run"
-        wait_for(lambda: ("minut_webhooks", "success") in asked(states), 180, scheduler)
-        # Airflow leaves out what an asset got before it knew the asset's DAG; so it is delivered anew.
+        wait_for(lambda: ("minut_webhooks", "success") in db_query(states), 180, scheduler)
+        # Airflow ignores events of an asset from before it parsed the asset's DAG, so new ones are delivered.
         noises = [minut.emit(NOISE, HOME, copies=2), minut.emit(NOISE, other)]
         results = "select count(*) from xcom where dag_id = %s and task_id = %s"
-        wait_for(lambda: asked(results, "minut_noise_alert", "confirm")[0][0] >= 2, 120, scheduler)
+        wait_for(lambda: db_query(results, "minut_noise_alert", "confirm")[0][0] >= 2, 120, scheduler)
         deferred = (
             "select count(*) from task_instance where task_id = 'wait_for_quiet' and state = 'deferred'"
         )
-        wait_for(lambda: asked(deferred)[0][0] >= 2, 120, scheduler)
+        wait_for(lambda: db_query(deferred)[0][0] >= 2, 120, scheduler)
         for home_id in (HOME, other):
             minut.emit("noise_quieted", home_id)
-        wait_for(lambda: asked(results, "minut_wait_for_quiet", "tell")[0][0] >= 2, 180, scheduler)
-        picture_of_the_asset(airflow, asked, tmp_path)
+        wait_for(lambda: db_query(results, "minut_wait_for_quiet", "tell")[0][0] >= 2, 180, scheduler)
+        picture_of_the_asset(airflow, db_query, tmp_path)
         logs = [p.read_text() for p in Path(airflow.environment["AIRFLOW_HOME"], "logs").rglob("*.log")]
-        told = Counter(re.findall(r"Noise in ([\w ]+) since", "\n".join(logs)))
+        alerts = Counter(re.findall(r"Noise in ([\w ]+) since", "\n".join(logs)))
         with capsys.disabled():
-            print(f"\nAlerts: {dict(told)}")
+            print(f"\nAlerts: {dict(alerts)}")
         secret = minut._state.deliveries._hooks[minut.deliveries()[0].hook_id]["hook_secret"]
         components = ("api-server", "scheduler", "dag-processor", "triggerer")
         assert not [text for text in [*logs, *map(running.log, components)] if secret in text]
         known = Counter(
-            e["event_id"] for (x,) in asked("select extra from asset_event") for e in events_in(x)
+            e["event_id"] for (x,) in db_query("select extra from asset_event") for e in events_in(x)
         )
         assert {known[event_id] for event_id in noises} == {1}
         assert known[missed] <= 1
         assert {delivery_.status for delivery_ in minut.deliveries()} <= {201, 204}
 
 
-def picture_of_the_asset(airflow, asked, folder):
-    """Look at the asset as a person does: its DAGs, and the events that it got."""
+def picture_of_the_asset(airflow, db_query, folder):
+    """Take a screenshot of the asset in the UI: its DAGs, and its events."""
     uri = f"minut://events/{NOISE}"
-    ((number,),) = asked("select id from asset where uri = %s", uri)
+    ((number,),) = db_query("select id from asset where uri = %s", uri)
     origin = airflow.environment["AIRFLOW__API__BASE_URL"]
     with open_page(f"{origin}/assets/{number}") as page:
         page.get_by_text("minut_wait_for_quiet").first.wait_for(timeout=60_000)

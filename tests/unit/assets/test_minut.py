@@ -82,7 +82,7 @@ def test_payload_is_the_event_under_the_documented_keys():
 @pytest.mark.parametrize("field", ["id", "type", "created_at"])
 @pytest.mark.parametrize("value", [None, "", 7, {}])
 def test_event_without_a_required_field_is_an_error_that_names_it(field, value):
-    with pytest.raises(ValueError, match=f"^{field}: must be a text that is not empty"):
+    with pytest.raises(ValueError, match=f"^{field}: must be a non-empty string"):
         event_payload({**EVENT, field: value}, via="webhook")
 
 

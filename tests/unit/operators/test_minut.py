@@ -22,12 +22,13 @@ from tests.conftest import CLIENT_SECRET
 def test_validation_returns_and_logs_the_owner(minut_sandbox, capsys):
     user = MinutValidateCredentialsOperator(task_id="t").execute({})
     assert user["user_id"] == "64aa0000000000000000a001"
-    assert "they belong to Alex Sandbox (user 64aa0000000000000000a001)" in capsys.readouterr().out
+    text = "are valid. Authenticated as Alex Sandbox (user 64aa0000000000000000a001)."
+    assert text in capsys.readouterr().out
     assert minut_sandbox.stats()["requests"] == {"POST /oauth/token": 1, "GET /users/me": 1}
 
 
 @pytest.mark.parametrize("operator", [MinutValidateCredentialsOperator, MinutApiOperator])
-def test_bad_credentials_fail_without_retries_and_say_what_to_do(minut_sandbox, operator):
+def test_bad_credentials_fail_without_retries_and_with_a_remedy(minut_sandbox, operator):
     minut_sandbox.rotate_secret()
     arguments = {"endpoint": "/homes"} if operator is MinutApiOperator else {}
     with pytest.raises(AirflowFailException, match="'Developer tools' in Minut's web app") as caught:
@@ -54,17 +55,17 @@ def test_unreachable_server_is_left_to_airflows_retries(monkeypatch):
         MinutValidateCredentialsOperator(task_id="t").execute({})
 
 
-def test_api_operator_sends_the_query_and_returns_the_answer(minut_sandbox):
-    answer = MinutApiOperator(task_id="t", endpoint="/homes", query={"limit": 1, "offset": 1}).execute({})
-    assert [home["name"] for home in answer["homes"]] == ["Garden Studio"]
+def test_api_operator_sends_the_query_and_returns_the_response(minut_sandbox):
+    response = MinutApiOperator(task_id="t", endpoint="/homes", query={"limit": 1, "offset": 1}).execute({})
+    assert [home["name"] for home in response["homes"]] == ["Garden Studio"]
 
 
-def test_answer_is_summed_up_in_the_log(minut_sandbox, capsys):
+def test_response_is_summarized_in_the_log(minut_sandbox, capsys):
     MinutApiOperator(task_id="t", endpoint="/homes").execute({})
     MinutApiOperator(task_id="t", endpoint="/users/me").execute({})
-    told = capsys.readouterr().out
-    assert "GET /homes was answered: 2 homes." in told
-    assert "GET /users/me was answered: an object." in told
+    log = capsys.readouterr().out
+    assert "GET /homes returned homes (2)." in log
+    assert "GET /users/me returned an object." in log
 
 
 def test_unknown_endpoint_is_not_found(minut_sandbox):
@@ -91,7 +92,7 @@ def test_arguments_are_templated(minut_sandbox):
 
 
 def test_dag_params_do_not_become_the_query(minut_sandbox):
-    """`params` is Airflow's own word; this is why the operator's argument has another name."""
+    """Airflow passes DAG params as `params`; this is why the operator's argument has another name."""
     with DAG("d", params={"limit": 0}, schedule=None):
         operator = MinutApiOperator(task_id="t", endpoint="/homes")
     assert len(operator.execute({})["homes"]) == 2
@@ -102,7 +103,7 @@ LOUD = {"type": "sound_level_high", "value": 72.0}
 QUIET = {"enabled": True, "start": "22:30", "end": "07:00"}
 
 
-def test_thresholds_are_written_once_and_what_is_not_given_stays(minut_sandbox, capsys):
+def test_thresholds_are_written_once_and_others_remain_unchanged(minut_sandbox, capsys):
     operator = MinutUpdateDeviceOperator(task_id="t", device_id=DEVICE, reactions=[LOUD], quiet_hours=QUIET)
     result = operator.execute({})
     assert result["device_id"] == DEVICE
@@ -114,7 +115,7 @@ def test_thresholds_are_written_once_and_what_is_not_given_stays(minut_sandbox, 
     assert (device["reactions"][0]["value"], device["reactions"][0]["duration_seconds"]) == (72.0, 600)
     assert device["quiet_hours"] == QUIET
     assert operator.execute({})["changes"] == []
-    assert "is so already; nothing to change" in capsys.readouterr().out
+    assert "already has the requested settings; no changes." in capsys.readouterr().out
     assert minut_sandbox.stats()["requests"]["PUT /devices/{id}"] == 1
 
 
@@ -133,7 +134,7 @@ def test_dry_run_logs_the_difference_and_writes_nothing(minut_sandbox, capsys, o
     result = operator(task_id="t", dry_run=True, **arguments).execute({})
     assert result["changes"] == [expected]
     assert f"would change (dry run): {expected}" in capsys.readouterr().out
-    assert not [what for what in minut_sandbox.stats()["requests"] if what.startswith(("PUT", "PATCH"))]
+    assert not [name for name in minut_sandbox.stats()["requests"] if name.startswith(("PUT", "PATCH"))]
 
 
 def test_alarm_is_set_once(minut_sandbox):
@@ -152,7 +153,7 @@ def test_alarm_is_set_once(minut_sandbox):
         (MinutUpdateDeviceOperator, {"device_id": DEVICE, "quiet_hours": {"start": "10pm"}}, "quiet_hours"),
     ],
 )
-def test_what_cannot_be_written_fails_without_retries(minut_sandbox, operator, arguments, field):
+def test_invalid_setting_fails_without_retries(minut_sandbox, operator, arguments, field):
     with pytest.raises(AirflowFailException, match=field):
         operator(task_id="t", **arguments).execute({})
     assert minut_sandbox.stats()["requests"] == {}

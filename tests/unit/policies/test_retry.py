@@ -1,4 +1,4 @@
-"""When Airflow tries again; on Airflow before 3.3, what it says instead."""
+"""When Airflow retries a task; before Airflow 3.3, the error instead."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def evaluate(error):
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="Airflow 3.3 has retry policies")
-def test_older_airflow_is_told_what_is_missing():
+def test_older_airflow_reports_the_required_version():
     with pytest.raises(ImportError, match=r"MinutRetryPolicy needs Airflow 3\.3 or later; this is 3\.[12]\."):
         from airflow_provider_minut.policies.retry import MinutRetryPolicy  # noqa: F401
 
@@ -42,13 +42,13 @@ def test_other_names_are_missing_as_usual():
 @pytest.mark.parametrize(
     "error",
     [
-        MinutAuthenticationError("refused", status=401),
-        MinutAuthenticationError("refused", status=401, retry_after=5),
+        MinutAuthenticationError("rejected", status=401),
+        MinutAuthenticationError("rejected", status=401, retry_after=5),
         MinutPermissionError("no", status=403),
         MinutConfigurationError("endpoint", "is wrong"),
     ],
 )
-def test_hopeless_errors_fail_at_once(error):
+def test_permanent_errors_fail_at_once(error):
     decision = evaluate(error)
     assert decision.action.value == "fail"
     assert type(error).__name__ in decision.reason
@@ -84,8 +84,8 @@ def test_dag_with_the_policy_can_be_stored():
     with DAG("d", schedule=None) as dag:
 
         @task(retry_policy=retry_policy.MinutRetryPolicy())
-        def ask():
+        def request():
             pass
 
-        ask()
+        request()
     assert json.loads(json.dumps(DagSerialization.to_dict(dag)))

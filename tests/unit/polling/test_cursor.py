@@ -1,4 +1,4 @@
-"""The cursor of a watcher: nothing lost, nothing repeated, whenever the triggerer dies."""
+"""The cursor of a watcher: no event is lost or repeated, whenever the triggerer is killed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def kept(cursor):
-    """Return the cursor as a new process finds it."""
+def restored(cursor):
+    """Return the cursor as a new process reads it."""
     return EventCursor.from_state(json.loads(json.dumps(cursor.to_state())))
 
 
@@ -38,22 +38,22 @@ def test_restart_repeats_only_what_may_not_have_been_stored():
     cursor.add([("stored", NOON)], NOON)
     cursor.mark_stored(["stored"])
     cursor.add([("pending", NOON)], NOON)
-    again = kept(cursor)
+    again = restored(cursor)
     assert again.add([("stored", NOON), ("pending", NOON), ("new", NOON)], NOON) == {
         "pending": True,
         "new": False,
     }
-    twice = kept(again)
+    twice = restored(again)
     assert twice.add([("pending", NOON), ("new", NOON)], NOON) == {"pending": True, "new": True}
 
 
-def test_what_is_kept_does_not_grow():
+def test_state_does_not_grow():
     cursor = EventCursor(NOON, {})
     for number in range(1_000):
         now = NOON + number * MINUTE
         cursor.add([(str(number), now)], now)
         cursor.mark_stored([str(number)])
-        cursor = kept(cursor)
+        cursor = restored(cursor)
     assert len(cursor.to_state()["stored"]) == LOOKBACK / MINUTE + 1
 
 
@@ -70,31 +70,31 @@ def test_what_is_kept_does_not_grow():
         {"read_at": "2026-06-01T12:00:00Z", "stored": [], "pending": {}},
     ],
 )
-def test_state_that_is_none_is_like_no_state(state):
+def test_invalid_state_is_ignored(state):
     assert EventCursor.from_state(state) is None
 
 
 @pytest.mark.parametrize("seed", range(50))
-def test_any_history_with_crashes_tells_each_event_at_least_once_and_repeats_only_what_is_marked(seed):
-    chance = random.Random(seed)
-    events = {str(n): NOON + n * MINUTE - timedelta(minutes=chance.choice([0, 0, 90])) for n in range(100)}
+def test_any_history_with_crashes_emits_each_event_at_least_once_and_repeats_only_what_is_marked(seed):
+    rng = random.Random(seed)
+    events = {str(n): NOON + n * MINUTE - timedelta(minutes=rng.choice([0, 0, 90])) for n in range(100)}
     cursor = EventCursor(NOON - MINUTE, {})
-    state, told, stored = cursor.to_state(), [], set()
+    state, emitted, stored = cursor.to_state(), [], set()
     for minute in range(200):
         now = NOON + minute * MINUTE
-        visible = [(n, moment) for n, moment in events.items() if int(n) <= minute]
+        visible = [(n, time) for n, time in events.items() if int(n) <= minute]
         new = cursor.add(visible, now)
-        state = cursor.to_state()  # before anything is handed on
+        state = cursor.to_state()  # before anything is emitted
         for event_id, redelivered in new.items():
-            if chance.random() < 0.1:
-                break  # killed while handing on
+            if rng.random() < 0.1:
+                break  # killed while emitting
             assert redelivered or event_id not in stored
-            told.append(event_id)
+            emitted.append(event_id)
             stored.add(event_id)
         else:
-            if chance.random() < 0.8:
+            if rng.random() < 0.8:
                 cursor.mark_stored(new)
                 state = cursor.to_state()
                 continue
         cursor = EventCursor.from_state(json.loads(json.dumps(state)))
-    assert set(told) == set(events)
+    assert set(emitted) == set(events)

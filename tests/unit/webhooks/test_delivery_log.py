@@ -1,4 +1,4 @@
-"""What is noted of deliveries: for all API servers, bounded, and nothing that a forger wrote."""
+"""The delivery log: shared by API servers, bounded, and without data from forged deliveries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_minut.api.shared_state.file import FileState
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.events import event_payload
-from airflow_provider_minut.webhooks import delivery_log as journal_module
+from airflow_provider_minut.webhooks import delivery_log as delivery_log_module
 from airflow_provider_minut.webhooks.delivery_log import MAX_ROWS, RETENTION_SECONDS, DeliveryLog
 from tests.deliveries import HOME, NOISE, an_event, registered
 
@@ -30,7 +30,7 @@ class CountingState(MemoryState):
 
 @pytest.fixture
 def state(monkeypatch):
-    monkeypatch.setattr(journal_module, "WRITE_INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(delivery_log_module, "WRITE_INTERVAL_SECONDS", 0.01)
     return CountingState()
 
 
@@ -40,64 +40,66 @@ def now():
 
 
 @pytest.fixture
-def journal(state, now):
+def delivery_log(state, now):
     return DeliveryLog(lambda: state, lambda: now[0])
 
 
-def noted(journal, *notes):
-    """Let notes be made in an event loop, and wait until they are written."""
+def written(delivery_log, *actions):
+    """Record deliveries in an event loop, and wait until they are written."""
 
-    async def note():
-        for make in notes:
-            make()
-        await journal._writer
+    async def write():
+        for record in actions:
+            record()
+        await delivery_log._writer
 
-    asyncio.run(note())
-
-
-def accepted(journal, webhook=WEBHOOK, what="recorded"):
-    return lambda: journal.accepted(webhook, event_payload(an_event(), via="webhook"), what)
+    asyncio.run(write())
 
 
-def rejected(journal, reason, webhook=WEBHOOK):
-    return lambda: journal.rejected(webhook, reason)
+def accepted(delivery_log, webhook=WEBHOOK, outcome="recorded"):
+    return lambda: delivery_log.accepted(webhook, event_payload(an_event(), via="webhook"), outcome)
 
 
-def test_another_api_server_reads_what_was_noted(journal, state, now):
-    noted(journal, accepted(journal), rejected(journal, "wrong signature"))
+def rejected(delivery_log, reason, webhook=WEBHOOK):
+    return lambda: delivery_log.rejected(webhook, reason)
+
+
+def test_another_api_server_reads_the_log(delivery_log, state, now):
+    written(delivery_log, accepted(delivery_log), rejected(delivery_log, "wrong signature"))
     entry = DeliveryLog(lambda: state).read(WEBHOOK)
     assert entry.accepted == [(now[0], NOISE, HOME, "recorded")]
     assert entry.rejected == [(now[0], now[0], 1, "wrong signature")]
 
 
-def test_what_several_api_servers_note_is_together(journal, state, now):
+def test_deliveries_of_several_api_servers_are_merged(delivery_log, state, now):
     other = DeliveryLog(lambda: state, lambda: now[0])
-    noted(journal, accepted(journal, what="first"), rejected(journal, "too large"))
+    written(delivery_log, accepted(delivery_log, outcome="first"), rejected(delivery_log, "too large"))
     now[0] += 10
-    noted(other, accepted(other, what="second"), *[rejected(other, "too large")] * 2)
-    entry = journal.read(WEBHOOK)
+    written(other, accepted(other, outcome="second"), *[rejected(other, "too large")] * 2)
+    entry = delivery_log.read(WEBHOOK)
     assert [row.outcome for row in entry.accepted] == ["second", "first"]
     assert entry.rejected == [(now[0], now[0] - 10, 3, "too large")]
 
 
-def test_ten_thousand_forgeries_are_one_row_and_one_write_and_displace_nothing(journal, state, now):
+def test_ten_thousand_forgeries_are_one_row_and_one_write_and_displace_nothing(delivery_log, state, now):
     reasons = ["wrong signature", "too large", "too slow"]
-    noted(journal, accepted(journal), rejected(journal, "no event: id: must be a text"))
+    written(
+        delivery_log, accepted(delivery_log), rejected(delivery_log, "invalid event: id: must be a string")
+    )
     state.writes.clear()
     now[0] += 1
     began = time.perf_counter()
-    noted(journal, *(rejected(journal, reasons[number % 3]) for number in range(10_000)))
+    written(delivery_log, *(rejected(delivery_log, reasons[number % 3]) for number in range(10_000)))
     assert time.perf_counter() - began < 5
-    entry = journal.read(WEBHOOK)
+    entry = delivery_log.read(WEBHOOK)
     assert len(state.writes) == 1
     assert len(state.writes[0]) < 2_000
     assert sum(row.deliveries for row in entry.rejected) == 10_001
-    assert {row.reason for row in entry.rejected} == {*reasons, "no event: id: must be a text"}
+    assert {row.reason for row in entry.rejected} == {*reasons, "invalid event: id: must be a string"}
     assert len(entry.accepted) == 1
-    assert journal._new == {}
+    assert delivery_log._new == {}
 
 
-def test_last_twenty_are_kept_of_each_kind(journal, now):
+def test_last_twenty_are_kept_of_each_kind(delivery_log, now):
     def later(make):
         def both():
             now[0] += 1
@@ -105,53 +107,53 @@ def test_last_twenty_are_kept_of_each_kind(journal, now):
 
         return both
 
-    noted(
-        journal,
-        *(later(accepted(journal, what=str(number))) for number in range(30)),
-        *(later(rejected(journal, str(number))) for number in range(30)),
+    written(
+        delivery_log,
+        *(later(accepted(delivery_log, outcome=str(number))) for number in range(30)),
+        *(later(rejected(delivery_log, str(number))) for number in range(30)),
     )
-    entry = journal.read(WEBHOOK)
+    entry = delivery_log.read(WEBHOOK)
     assert [row.outcome for row in entry.accepted] == [str(number) for number in range(29, 29 - MAX_ROWS, -1)]
     assert [row.reason for row in entry.rejected] == [str(number) for number in range(29, 29 - MAX_ROWS, -1)]
 
 
-def test_after_two_days_it_is_forgotten(journal, now):
-    noted(journal, accepted(journal, what="old"), rejected(journal, "old"))
+def test_deliveries_are_removed_after_two_days(delivery_log, now):
+    written(delivery_log, accepted(delivery_log, outcome="old"), rejected(delivery_log, "old"))
     now[0] += RETENTION_SECONDS
-    noted(journal, accepted(journal, what="new"))
-    assert [row.outcome for row in journal.read(WEBHOOK).accepted] == ["new", "old"]
+    written(delivery_log, accepted(delivery_log, outcome="new"))
+    assert [row.outcome for row in delivery_log.read(WEBHOOK).accepted] == ["new", "old"]
     now[0] += 1
-    noted(journal, accepted(journal, what="newer"))
-    entry = journal.read(WEBHOOK)
+    written(delivery_log, accepted(delivery_log, outcome="newer"))
+    entry = delivery_log.read(WEBHOOK)
     assert [row.outcome for row in entry.accepted] == ["newer", "new"]
     assert entry.rejected == []
 
 
-def test_only_who_has_the_webhooks_secret_reads_it(journal, state):
-    noted(journal, accepted(journal), rejected(journal, "wrong signature"))
+def test_only_the_webhooks_secret_decrypts_it(delivery_log, state):
+    written(delivery_log, accepted(delivery_log), rejected(delivery_log, "wrong signature"))
     stored = b"".join(state._entries.values())
     for readable in (NOISE, HOME, WEBHOOK.hook_id, WEBHOOK.hook_secret, "signature"):
         assert readable.encode() not in stored
     other = registered(hook_id=WEBHOOK.hook_id)
-    assert journal.read(other).accepted == journal.read(other).rejected == []
+    assert delivery_log.read(other).accepted == delivery_log.read(other).rejected == []
 
 
-def test_deliveries_go_on_while_the_state_cannot_be_used(now, caplog, monkeypatch):
-    monkeypatch.setattr(journal_module, "WRITE_INTERVAL_SECONDS", 0.01)
+def test_deliveries_continue_while_the_store_is_unavailable(now, caplog, monkeypatch):
+    monkeypatch.setattr(delivery_log_module, "WRITE_INTERVAL_SECONDS", 0.01)
 
     def broken():
         raise OSError
 
-    journal = DeliveryLog(broken, lambda: now[0])
-    noted(journal, accepted(journal))
-    assert "Deliveries cannot be noted for the page." in caplog.text
-    assert journal._new == {}
+    delivery_log = DeliveryLog(broken, lambda: now[0])
+    written(delivery_log, accepted(delivery_log))
+    assert "Failed to record deliveries for the status page." in caplog.text
+    assert delivery_log._new == {}
 
 
-def test_whoever_holds_the_lock_is_not_waited_for_long(tmp_path, now, monkeypatch):
-    monkeypatch.setattr(journal_module, "WRITE_INTERVAL_SECONDS", 0.01)
+def test_held_lock_is_not_waited_for_long(tmp_path, now, monkeypatch):
+    monkeypatch.setattr(delivery_log_module, "WRITE_INTERVAL_SECONDS", 0.01)
     state = FileState(tmp_path / "state", fallback=MemoryState())
-    journal = DeliveryLog(lambda: state, lambda: now[0])
-    with journal._vault(WEBHOOK).lock(timeout=1):
-        noted(journal, accepted(journal))
-    assert len(journal.read(WEBHOOK).accepted) == 1
+    delivery_log = DeliveryLog(lambda: state, lambda: now[0])
+    with delivery_log._stored(WEBHOOK).lock(timeout=1):
+        written(delivery_log, accepted(delivery_log))
+    assert len(delivery_log.read(WEBHOOK).accepted) == 1

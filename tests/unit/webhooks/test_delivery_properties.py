@@ -1,4 +1,4 @@
-"""Whatever a delivery holds, it is an event that can be recorded, or one of two errors."""
+"""Any delivery is an event that can be recorded, or one of two errors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.deliveries import an_event, registered
 from tests.strategies import almost, json_values
 
 WEBHOOK = registered(hook_id="the-hook", token="come-back")
-VALUE = "nobody-may-read-this"
+VALUE = "must-not-be-logged"
 ids = st.from_regex(r"\A[A-Za-z0-9_.-]{1,20}\Z") | st.just(f"{VALUE} ")
 events = almost(
     {
@@ -55,7 +55,7 @@ def test_delivery_is_an_event_that_can_be_recorded_or_an_error_without_a_value(b
         assert echoes - {"null", '"the-hook"', '"come-back"'}
     except ValueError as error:
         assert VALUE not in str(error)
-        assert type(error) is ValueError  # not one of its children, whose texts are not ours
+        assert type(error) is ValueError  # not a subclass, whose texts are not ours
     else:
         assert event_uris(payload)
         assert datetime.fromisoformat(payload["event_time"]).tzinfo is not None

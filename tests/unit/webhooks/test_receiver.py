@@ -1,4 +1,4 @@
-"""What the receiver answers to whom, over a real socket; the database is another test's."""
+"""Responses of the receiver over a real socket; tests/system covers the database."""
 
 from __future__ import annotations
 
@@ -69,11 +69,11 @@ class Notes:
     def __init__(self):
         self.all = []
 
-    def accepted(self, webhook, event, what):
-        self.all.append((webhook, event["event_type"], what))
+    def accepted(self, webhook, event, outcome):
+        self.all.append((webhook, event["event_type"], outcome))
 
-    def rejected(self, webhook, why):
-        self.all.append((webhook, None, why))
+    def rejected(self, webhook, reason):
+        self.all.append((webhook, None, reason))
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def texts():
 
 @pytest.fixture(scope="module")
 def server():
-    """One for all tests, which each put their own application into it: stopping one takes 0.2 s."""
+    """One server for all tests, each with its own application, because stopping a server takes 0.2 s."""
     apps = []
 
     async def latest(scope, receive, send):
@@ -131,7 +131,7 @@ def test_event_is_read_with_envelope_and_without(sender, recorder, enveloped, ec
     "echo", [{"hook_id": "another"}, {"token": "another"}, {"hook_id": 7}, {"token": {}}]
 )
 @pytest.mark.parametrize("enveloped", [True, False])
-def test_what_belongs_to_another_webhook_is_refused(sender, recorder, enveloped, echo):
+def test_delivery_of_another_webhook_is_rejected(sender, recorder, enveloped, echo):
     event = an_event()
     body = json.dumps({"event": event, **echo} if enveloped else {**event, **echo}).encode()
     assert sender.send([signed(body)]) == [401]
@@ -175,13 +175,13 @@ def test_unknown_name_and_wrong_signature_look_alike(sender, recorder):
         {"home_id": "a b"},
     ],
 )
-def test_signed_nonsense_is_400_and_named(sender, recorder, body, caplog):
-    if isinstance(body, dict):  # an event with one field that cannot be
+def test_signed_invalid_event_is_400_and_logged(sender, recorder, body, caplog):
+    if isinstance(body, dict):  # an event with one invalid field
         body = json.dumps({"event": an_event(**body)}).encode()
     with caplog.at_level(logging.WARNING):
         assert sender.send([signed(body)]) == [400]
     assert recorder.events == []
-    assert "no event main: " in caplog.text
+    assert "invalid event main: " in caplog.text
 
 
 def test_duplicate_keys_and_unknown_fields_do_no_harm(sender, recorder):
@@ -209,14 +209,14 @@ def test_slow_body_is_408(sender, monkeypatch):
     assert sender.send([head]) == [408]
 
 
-def test_old_event_is_taken_and_left_out(sender, recorder):
+def test_old_event_is_accepted_and_ignored(sender, recorder):
     old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
     body, headers = delivery(WEBHOOK, an_event(created_at=old))
     assert sender.send([request_bytes(PATH, body, headers)]) == [204]
     assert recorder.events == []
 
 
-def test_what_cannot_be_recorded_is_to_be_sent_again(sender, recorder):
+def test_event_that_cannot_be_recorded_is_to_be_sent_again(sender, recorder):
     request = request_bytes(PATH, *delivery(WEBHOOK, an_event()))
     recorder.broken = True
     assert sender.send([request]) == [503]
@@ -238,7 +238,7 @@ def test_variables_that_cannot_be_read_are_503(recorder):
         assert Sender(port).send([request_bytes(PATH, *delivery(WEBHOOK, an_event()))]) == [503]
 
 
-def test_other_methods_and_paths_say_nothing(sender):
+def test_other_methods_and_paths_are_rejected(sender):
     request = request_bytes(PATH, b"", {})
     requests = [
         request.replace(b"POST", b"GET "),
@@ -248,7 +248,7 @@ def test_other_methods_and_paths_say_nothing(sender):
     assert sender.send(requests) == [405, 404, 404]
 
 
-def test_failures_are_limited_and_told_in_short(sender, recorder, caplog):
+def test_failures_are_limited_and_logged_briefly(sender, recorder, caplog):
     forged = request_bytes(PATH, *delivery(registered(), an_event()))
     genuine = request_bytes(PATH, *delivery(WEBHOOK, an_event()))
     with caplog.at_level(logging.DEBUG):
@@ -258,7 +258,7 @@ def test_failures_are_limited_and_told_in_short(sender, recorder, caplog):
     assert an_event()["user_id"] not in caplog.text
 
 
-def test_counts_are_told_when_the_minute_is_over(caplog):
+def test_counts_are_logged_when_the_minute_is_over(caplog):
     now = [100.0]
     failures = FailureCounter(clock=lambda: now[0])
     with caplog.at_level(logging.WARNING):
@@ -267,21 +267,21 @@ def test_counts_are_told_when_the_minute_is_over(caplog):
         now[0] += 61
         failures.add("too large")
     assert caplog.messages == [
-        "Refused a delivery of a webhook: unknown name. More are counted.",
-        "Refused deliveries of webhooks in a minute: 3 unknown name.",
-        "Refused a delivery of a webhook: too large. More are counted.",
+        "Rejected a webhook delivery: unknown name. Further ones are counted.",
+        "Rejected webhook deliveries within a minute: unknown name (3).",
+        "Rejected a webhook delivery: too large. Further ones are counted.",
     ]
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_damaged_deliveries_are_refused_whatever_was_damaged(sender, recorder, seed):
-    chance = random.Random(seed)
+def test_damaged_deliveries_are_rejected(sender, recorder, seed):
+    rng = random.Random(seed)
     body, headers = delivery(WEBHOOK, an_event())
     damaged = []
     for _ in range(50):
-        place = chance.randrange(len(body))
+        place = rng.randrange(len(body))
         changed = bytearray(body)
-        changed[place] ^= 1 << chance.randrange(8)
+        changed[place] ^= 1 << rng.randrange(8)
         damaged.append(request_bytes(PATH, bytes(changed), headers))
         signature = headers[WEBHOOK.header]
         other = signature[: place % 64] + secrets.choice("0123456789abcdefg") + signature[place % 64 + 1 :]
@@ -291,7 +291,7 @@ def test_damaged_deliveries_are_refused_whatever_was_damaged(sender, recorder, s
     assert recorder.events == []
 
 
-def test_registry_looks_again_after_a_while_and_for_unknown_names_at_most_once_a_second(caplog):
+def test_registry_refreshes_after_five_seconds_and_for_unknown_names_at_most_once_a_second(caplog):
     now, reads, texts = [0.0], [], {"main": WEBHOOK.to_json()}
     registry = WebhookRegistry(lambda: reads.append(now[0]) or dict(texts), clock=lambda: now[0])
 
@@ -314,7 +314,7 @@ def test_registry_looks_again_after_a_while_and_for_unknown_names_at_most_once_a
     with caplog.at_level(logging.WARNING):
         asyncio.run(scenario())
     assert len(reads) == 3
-    assert "Variable minut_webhook_secret_broken is no webhook" in caplog.text
+    assert "Ignoring variable minut_webhook_secret_broken: not a valid webhook: " in caplog.text
 
 
 def test_importing_the_plugin_costs_nothing():
@@ -340,17 +340,17 @@ def test_minute_of_failures_begins_with_the_first_and_is_a_minute(caplog):
         assert len(caplog.messages) == 1
         now[0] = 60.0
         assert not failures.add("x")
-        assert caplog.messages[1] == "Refused deliveries of webhooks in a minute: 61 x, 1 y."
+        assert caplog.messages[1] == "Rejected webhook deliveries within a minute: x (61), y (1)."
         now[0] = 120.0
-        failures.add("x")  # a single one was told already
+        failures.add("x")  # a single one was already logged
         failures.add("x")
         now[0] = 180.0
         failures.add("x")
     assert [m.partition(":")[0] for m in caplog.messages[2:]] == [
-        "Refused a delivery of a webhook",
-        "Refused a delivery of a webhook",
-        "Refused deliveries of webhooks in a minute",
-        "Refused a delivery of a webhook",
+        "Rejected a webhook delivery",
+        "Rejected a webhook delivery",
+        "Rejected webhook deliveries within a minute",
+        "Rejected a webhook delivery",
     ]
 
 
@@ -367,25 +367,27 @@ def test_events_of_a_week_are_recorded(sender, recorder, caplog, age, status):
     assert ("older than 7 days" in caplog.text) == (status == 204)
 
 
-def test_reasons_name_the_webhook_only_if_there_is_one(server, texts, recorder, caplog):
+def test_reasons_name_the_webhook_only_if_it_is_registered(server, texts, recorder, caplog):
     body, headers = delivery(WEBHOOK, an_event())
     foreign = json.dumps({"event": an_event(), "hook_id": "another"}).encode()
     cases = {
         "unknown name": request_bytes("/webhooks/forged%0Aname", body, headers),
         "wrong signature main": request_bytes(PATH, body, {}),
-        "foreign token main": signed(foreign),
+        "wrong token main": signed(foreign),
         "too large": signed(b" " * (MAX_BODY_BYTES + 1)),
-        "no event main: body: must be a JSON object that is an event, or has one as event": signed(b"{}"),
+        "invalid event main: body: must be a JSON object: an event, or an envelope with the key event": signed(
+            b"{}"
+        ),
     }
     for reason, request in cases.items():
         caplog.clear()
         apps, port = server
         apps.append(create_app(Receiver(WebhookRegistry(lambda: texts), recorder, Notes())))
         Sender(port, connections=1).send([request])
-        assert f"Refused a delivery of a webhook: {reason}. More are counted." in caplog.messages
+        assert f"Rejected a webhook delivery: {reason}. Further ones are counted." in caplog.messages
 
 
-def test_name_that_nobody_has_is_checked_all_the_same(sender, monkeypatch):
+def test_unknown_name_is_verified_too(sender, monkeypatch):
     checked = []
     is_signed = type(WEBHOOK).is_signed
     monkeypatch.setattr(
@@ -395,7 +397,7 @@ def test_name_that_nobody_has_is_checked_all_the_same(sender, monkeypatch):
     assert checked == ["-"]
 
 
-def test_what_became_of_deliveries_is_noted_for_webhooks_that_exist(sender, recorder, notes):
+def test_outcomes_are_recorded_for_registered_webhooks(sender, recorder, notes):
     body, headers = delivery(WEBHOOK, an_event())
     old = (datetime.now(UTC) - timedelta(days=8)).isoformat()
     foreign = json.dumps({"event": an_event(), "hook_id": "another"}).encode()
@@ -407,25 +409,25 @@ def test_what_became_of_deliveries_is_noted_for_webhooks_that_exist(sender, reco
     recorder.broken = True
     sender.send([good])
     assert {webhook for webhook, _, _ in notes.all} == {WEBHOOK}
-    assert [(event_type, what) for _, event_type, what in notes.all] == [
+    assert [(event_type, outcome) for _, event_type, outcome in notes.all] == [
         (NOISE, "recorded"),
-        (NOISE, "left out: recorded before, or no DAG waits for it"),
-        (NOISE, "left out: older than 7 days"),
+        (NOISE, "ignored: recorded before, or no DAG uses the asset"),
+        (NOISE, "ignored: older than 7 days"),
         (None, "wrong signature"),
         (None, "too large"),
-        (None, "foreign token"),
-        (None, "no event: id: must be a text that is not empty, not int"),
-        (None, "the database could not be used; Minut sends it again"),
+        (None, "wrong token"),
+        (None, "invalid event: id: must be a non-empty string, not int"),
+        (None, "database unavailable; answered 503 to request a retry"),
     ]
 
 
-def test_refusals_are_noted_beyond_the_limit_too(sender, notes):
+def test_rejections_are_recorded_beyond_the_limit_too(sender, notes):
     forged = request_bytes(PATH, *delivery(registered(), an_event()))
     assert sender.send([forged] * (MAX_FAILURES_PER_MINUTE + 1))[-1] == 429
     assert len(notes.all) == MAX_FAILURES_PER_MINUTE + 1
 
 
-def test_all_webhooks_are_looked_up_like_one():
+def test_all_webhooks_are_cached_like_one():
     now, reads, texts = [0.0], [], {"main": WEBHOOK.to_json()}
     registry = WebhookRegistry(lambda: reads.append(now[0]) or dict(texts), clock=lambda: now[0])
 
@@ -443,10 +445,10 @@ def test_all_webhooks_are_looked_up_like_one():
     assert reads == [0.0, 5.0]
 
 
-def test_limits_are_those_that_are_documented():
+def test_limits_are_as_documented():
     assert (MAX_BODY_BYTES, MAX_FAILURES_PER_MINUTE, receiver_module.BODY_TIMEOUT_SECONDS) == (
         65_536,
         60,
         10.0,
     )
-    assert len(receiver_module._NOBODY.hook_secret) == 40
+    assert len(receiver_module._UNKNOWN_WEBHOOK.hook_secret) == 40

@@ -1,4 +1,4 @@
-"""What is remembered of a webhook, and its signatures."""
+"""The settings of a webhook, and its signatures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.deliveries import registered
 BODY = b'{"event": {}}'
 
 
-def test_what_was_written_is_read():
+def test_json_round_trip():
     webhook = registered(
         events=("battery_low", "alarm_heard"), token="back", algorithm="sha1", encoding="base64"
     )
@@ -45,7 +45,7 @@ def test_bad_value_is_named_without_the_value(changes, field):
 
 
 @pytest.mark.parametrize("text", ["", "no json", "[]", "{}", "null", '{"hook_id": "x"}'])
-def test_other_text_is_no_webhook(text):
+def test_other_text_is_rejected(text):
     with pytest.raises(ValueError, match="^the variable: must be "):
         RegisteredWebhook.from_json(text)
 
@@ -66,12 +66,12 @@ def test_signature_is_the_hmac_of_the_raw_body(algorithm, hashed):
 
 
 @pytest.mark.parametrize("signature", [None, "", "0" * 64, "é", "sha256="])
-def test_anything_else_is_no_signature(signature):
+def test_other_signatures_are_rejected(signature):
     assert not registered().is_signed(BODY, signature)
 
 
 @pytest.mark.parametrize("name", ["", "a b", "a/b", "é", "a" * 101, "a\n"])
-def test_name_that_fits_no_path(name):
+def test_invalid_name(name):
     with pytest.raises(ValueError, match="^name: must be 1 to 100 letters"):
         variable_name(name)
 
@@ -86,7 +86,7 @@ def test_variable_is_named_after_the_webhook():
     assert variable_name("my-Hook_1") == "minut_webhook_secret_my-Hook_1"
 
 
-def test_what_has_a_default_may_be_missing():
+def test_fields_with_a_default_may_be_missing():
     given = {"hook_id": "h", "url": "https://x", "events": [], "hook_secret": "s"}
     webhook = RegisteredWebhook.from_json(json.dumps(given))
     assert webhook == RegisteredWebhook(hook_id="h", url="https://x", events=(), hook_secret="s")
@@ -94,7 +94,7 @@ def test_what_has_a_default_may_be_missing():
     assert (webhook.algorithm, webhook.encoding) == ("sha256", "hex")
 
 
-def test_delivery_is_not_led_to_another_place(httpserver):
+def test_delivery_does_not_follow_redirects(httpserver):
     httpserver.expect_request("/here").respond_with_data(
         status=307, headers={"Location": httpserver.url_for("/there")}
     )

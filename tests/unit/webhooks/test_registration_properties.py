@@ -1,4 +1,4 @@
-"""Whatever stands in a webhook's variable or header."""
+"""Any value of a webhook's variable or header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from airflow_provider_minut.webhooks.registration import RegisteredWebhook
 from tests.deliveries import registered
 from tests.strategies import almost, json_values, texts
 
-WEBHOOK = registered(hook_secret="for-nobodys-eyes-12345")
+WEBHOOK = registered(hook_secret="never-to-be-shown-12345")
 stored = almost(
     {
         "hook_id": texts,
@@ -34,7 +34,7 @@ GOOD = json.loads(WEBHOOK.to_json())
 @example(json.dumps({**GOOD, "encoding": {}}), b"")
 @example(json.dumps({**GOOD, "hook_secret": "\ud800"}), b"")
 @example(json.dumps({**GOOD, "token": "\ud800"}), b"")
-def test_variable_is_a_webhook_that_can_check_or_an_error_without_a_value(text, body):
+def test_variable_is_a_webhook_that_can_verify_or_an_error_without_a_value(text, body):
     try:
         webhook = RegisteredWebhook.from_json(text)
     except ValueError as error:
@@ -47,7 +47,7 @@ def test_variable_is_a_webhook_that_can_check_or_an_error_without_a_value(text, 
 
 @given(st.binary(max_size=50), texts)
 @example(b"", "\ud800")
-def test_nothing_but_the_signature_is_one(body, signature):
+def test_only_the_signature_is_accepted(body, signature):
     assert not WEBHOOK.is_signed(body, signature)
     assert not WEBHOOK.is_signed(body + b" ", WEBHOOK.sign(body))
     assert WEBHOOK.is_signed(body, WEBHOOK.sign(body))
