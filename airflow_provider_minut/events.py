@@ -42,7 +42,7 @@ def event_uri(event_type: str, home_id: str | None = None) -> str:
     """
     path = f"homes/{home_id}/events/{event_type}" if home_id else f"events/{event_type}"
     if not EVENT_PATH.fullmatch(path):
-        raise ValueError(f"{path!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}")
+        raise ValueError(f"{path!r} is not an asset of Minut events; accepted: {ACCEPTED_URIS}")
     return f"{SCHEME}://{path}"
 
 

@@ -36,7 +36,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """
     path = uri.netloc + uri.path
     if not (EVENT_PATH.fullmatch(path) or path in _DATASET_PATHS) or uri.query or uri.fragment:
-        raise ValueError(f"{uri.geturl()!r} is no asset of Minut's events; accepted is {ACCEPTED_URIS}")
+        raise ValueError(f"{uri.geturl()!r} is not an asset of Minut events; accepted: {ACCEPTED_URIS}")
     return uri
 
 

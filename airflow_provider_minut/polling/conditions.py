@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
-from airflow_provider_minut.api.models import Device, last_heard
+from airflow_provider_minut.api.models import Device
 from airflow_provider_minut.api.times import to_text
 from airflow_provider_minut.events import MAX_CLOCK_SKEW
 
@@ -125,8 +125,9 @@ def _reported_at(device: Device) -> datetime | None:
     values = device.get("latest_sensor_values")
     values = values if isinstance(values, dict) else {}
     times = [_time_or_none(value.get("time")) for value in values.values() if isinstance(value, dict)]
-    known = [moment for moment in times if moment]
-    return max(known) if known else last_heard(device)
+    known = [time for time in times if time]
+    # Not the heartbeat: whether one uploads measurements is not documented.
+    return max(known) if known else _time_or_none(device.get("last_heard_from_at"))
 
 
 def _time_or_none(value: Any) -> datetime | None:

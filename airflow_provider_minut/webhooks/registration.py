@@ -1,30 +1,19 @@
-"""A registered webhook: its settings, and the verification of its deliveries.
-
-No public source documents what Minut signs, with which algorithm, and in which header. Header, algorithm and
-encoding are therefore settings of the webhook; the defaults are what several public integrations assume.
-"""
+"""A registered webhook, as it is stored in an Airflow variable."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.webhooks import signature
+from airflow_provider_minut.webhooks.signature import ALGORITHMS, ENCODINGS
 
 VARIABLE_PREFIX = "minut_webhook_secret_"
 """Airflow masks variables whose name contains ``secret``."""
-
-ALGORITHMS: Mapping[str, Callable[..., Any]] = {"sha256": hashlib.sha256, "sha1": hashlib.sha1}
-ENCODINGS: Mapping[str, Callable[[bytes], str]] = {
-    "hex": bytes.hex,
-    "base64": lambda digest: base64.b64encode(digest).decode(),
-}
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
@@ -90,13 +79,11 @@ class RegisteredWebhook:
 
     def sign(self, body: bytes) -> str:
         """Return the signature of a delivery with this body."""
-        # Minut may use SHA-1, which is not broken as an HMAC.
-        digest = hmac.new(self.hook_secret.encode(), body, ALGORITHMS[self.algorithm]).digest()
-        return ENCODINGS[self.encoding](digest)
+        return signature.sign(body, self.hook_secret, self.algorithm, self.encoding)
 
-    def is_signed(self, body: bytes, signature: str | None) -> bool:
+    def is_signed(self, body: bytes, given: str | None) -> bool:
         """Return whether this is the signature of the body; compared in constant time."""
-        return hmac.compare_digest(self.sign(body).encode(), (signature or "").encode(errors="replace"))
+        return signature.is_valid(given, body, self.hook_secret, self.algorithm, self.encoding)
 
     def send(self, event: Mapping[str, Any], url: str, timeout: float = 30) -> int:
         """Send an event to a receiver as Minut does; return the HTTP status.

@@ -62,7 +62,7 @@ def test_airflow_accepts_them_unchanged(uri):
     ],
 )
 def test_airflow_rejects_uris_that_this_provider_does_not_emit(uri):
-    with pytest.raises(ValueError, match="accepted is minut://events/"):
+    with pytest.raises(ValueError, match="accepted: minut://events/"):
         Asset(uri)
 
 
