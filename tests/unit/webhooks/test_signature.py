@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 
@@ -19,6 +20,11 @@ def test_signature_is_the_hmac_of_the_raw_body(algorithm, hashed):
     assert webhook.sign(BODY) == expected
     assert webhook.is_signed(BODY, expected)
     assert not webhook.is_signed(BODY + b" ", expected)
+
+
+def test_signature_in_base64_is_the_same_digest():
+    digest = bytes.fromhex(registered().sign(BODY))
+    assert registered(encoding="base64").sign(BODY) == base64.b64encode(digest).decode()
 
 
 @pytest.mark.parametrize("signature", [None, "", "0" * 64, "é", "sha256="])
