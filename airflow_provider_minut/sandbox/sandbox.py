@@ -17,7 +17,6 @@ import uvicorn
 
 from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.server.app import create_app
-from airflow_provider_minut.sandbox.server.control import check_event_type
 from airflow_provider_minut.sandbox.server.middleware import BASE_PATH
 from airflow_provider_minut.sandbox.server.state import SandboxState
 from airflow_provider_minut.sandbox.server.webhook_sender import Delivery
@@ -85,12 +84,12 @@ class Sandbox:
         :raises ValueError: if there is no such home or event type, or the time has no time zone.
         """
         if event_type not in HOME_EVENT_TYPES:
-            text = f"event_type: must be one of {', '.join(HOME_EVENT_TYPES)}: {event_type}"
-            raise ValueError(text)
+            raise ValueError(f"event_type: must be one of {', '.join(HOME_EVENT_TYPES)}: {event_type}")
         world = self._state.world
         # Rounded down, so that an event that occurs now is not in the future.
         time_ms = from_datetime(event_time.replace(microsecond=event_time.microsecond // 1000 * 1000))
-        event = world.add_event(self._home_number(home_id), time_ms, HOME_EVENT_TYPES.index(event_type))
+        home = world.fleet.home_number(home_id)
+        event = world.add_event(home, time_ms, HOME_EVENT_TYPES.index(event_type))
         return str(world.home_event(event)["event_id"])
 
     def emit(
@@ -115,9 +114,8 @@ class Sandbox:
         :param signed: whether the signature is valid.
         :raises ValueError: if there is no such home or event type, or the time has no time zone.
         """
-        check_event_type(event_type)
         time_ms = self._state.world.now() if created_at is None else from_datetime(created_at)
-        event = self._state.world.emit(self._home_number(home_id), time_ms, event_type, device_id)
+        event = self._state.world.emit(home_id, time_ms, event_type, device_id)
         self._state.deliveries.announce(event, copies=copies, delay=delay, signed=signed)
         return str(event["id"])
 
@@ -131,15 +129,8 @@ class Sandbox:
         :raises ValueError: if there is no such home, or a time has no time zone.
         """
         world = self._state.world
-        events = world.events(self._home_number(home_id), from_datetime(start), from_datetime(end))
+        events = world.events(world.fleet.home_number(home_id), from_datetime(start), from_datetime(end))
         return map(world.home_event, events.oldest_first())
-
-    def _home_number(self, home_id: str) -> int:
-        number = self._state.world.fleet.home_number(home_id)
-        if number is None:
-            text = f"home_id: there is no home {home_id}"
-            raise ValueError(text)
-        return number
 
     def __enter__(self) -> Self:
         self._socket = listen(0)
@@ -152,8 +143,7 @@ class Sandbox:
         while not self._server.started:
             if time.monotonic() > deadline or not self._thread.is_alive():
                 self._stop()
-                text = f"The sandbox did not start within {START_TIMEOUT:g} s"
-                raise RuntimeError(text)
+                raise RuntimeError(f"The sandbox did not start within {START_TIMEOUT:g} s")
             time.sleep(0.01)
         return self
 

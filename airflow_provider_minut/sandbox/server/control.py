@@ -5,49 +5,38 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_minut.sandbox.server.errors import RejectedError, invalid
-from airflow_provider_minut.sandbox.server.validation import json_object
-from airflow_provider_minut.sandbox.simulation.catalog import USER_EVENT_NAMES
+from fastapi import HTTPException
+from pydantic import Field
+
+from airflow_provider_minut.sandbox.server.validation import JsonObject
 
 if TYPE_CHECKING:
     from fastapi import Request
 
     from airflow_provider_minut.sandbox.server.state import SandboxState
 
-EVENT_TYPES = sorted({*USER_EVENT_NAMES, "noise_detected", "noise_quieted"})
-_FIELDS = ("type", "home_id", "device_id", "late", "copies", "delay", "signed")
 
+class NewEvent(JsonObject):
+    """The body of ``POST /_sandbox/events``."""
 
-def check_event_type(event_type: Any) -> None:
-    """Check that an event type is known.
-
-    :raises ValueError: if it is not.
-    """
-    if event_type not in EVENT_TYPES:
-        text = f"event_type: must be one of {', '.join(EVENT_TYPES)}"
-        raise ValueError(text)
+    type: str
+    home_id: str
+    device_id: str | None = None
+    late: float = Field(0, ge=0)
+    copies: int = Field(1, ge=1, le=100)
+    delay: float = Field(0, ge=0)
+    signed: bool = True
 
 
 async def emit_event(state: SandboxState, request: Request) -> dict[str, Any]:
     """Emit the event that the body of ``POST /_sandbox/events`` describes."""
-    body = await json_object(request, *_FIELDS)
+    new = await NewEvent.read(request)
+    time_ms = state.world.now() - int(new.late * 1000)
     try:
-        check_event_type(body.get("type"))
+        event = state.world.emit(new.home_id, time_ms, new.type, new.device_id)
     except ValueError as error:
-        raise RejectedError(400, str(error)) from None
-    home = state.world.fleet.home_number(str(body.get("home_id")))
-    if home is None:
-        raise invalid("home_id", "the ID of a home; GET /homes lists them")
-    late, delay, copies = body.get("late", 0), body.get("delay", 0), body.get("copies", 1)
-    for field, value in (("late", late), ("delay", delay)):
-        if not isinstance(value, int | float) or value < 0:
-            raise invalid(field, "a number of seconds")
-    if not isinstance(copies, int) or not 1 <= copies <= 100:
-        raise invalid("copies", "a number from 1 to 100")
-    time_ms = state.world.now() - int(late * 1000)
-    event = state.world.emit(home, time_ms, body["type"], body.get("device_id"))
-    signed = body.get("signed", True) is not False
-    count = state.deliveries.announce(event, copies=copies, delay=delay, signed=signed)
+        raise HTTPException(400, str(error)) from None
+    count = state.deliveries.announce(event, copies=new.copies, delay=new.delay, signed=new.signed)
     return {"event": event, "webhooks": count}
 
 

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
 
+from airflow_provider_minut.sandbox.simulation.fleet import UnknownIdError
 
-class RejectedError(Exception):
-    """A request that an endpoint rejects.
-
-    :param status: HTTP status of the response.
-    :param message: reason for the rejection.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-def invalid(field: str, accepted: str) -> RejectedError:
-    """Return the rejection of an invalid value; ``accepted`` describes the valid ones."""
-    return RejectedError(400, f"{field}: must be {accepted}")
-
-
-def not_found() -> RejectedError:
-    """Return the rejection of an unknown ID."""
-    return RejectedError(404, "Not found")
+_KEYS = {404: "not_found", 405: "method_not_allowed", 413: "payload_too_large"}
 
 
 def error_body(status: int, key: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -39,21 +22,19 @@ def error_body(status: int, key: str, message: str, headers: Mapping[str, str] |
 def add_error_bodies(app: FastAPI) -> None:
     """Make all error responses of an application have this body."""
 
-    @app.exception_handler(404)
-    async def unknown(_request: Request, _error: Exception) -> Response:
-        return error_body(404, "not_found", "Not found")
+    @app.exception_handler(HTTPException)
+    async def rejected(_request: Request, error: HTTPException) -> Response:
+        key = _KEYS.get(error.status_code, "validation_error")
+        # The headers of a 405 list the allowed methods, as RFC 9110, section 15.5.6, requires.
+        return error_body(error.status_code, key, error.detail, error.headers)
 
-    @app.exception_handler(405)
-    async def not_allowed(_request: Request, error: HTTPException) -> Response:
-        # The headers list the allowed methods, as RFC 9110, section 15.5.6, requires.
-        return error_body(405, "method_not_allowed", "Method not allowed", error.headers)
+    @app.exception_handler(UnknownIdError)
+    async def unknown(_request: Request, _error: UnknownIdError) -> Response:
+        return error_body(404, _KEYS[404], "Not Found")
 
     @app.exception_handler(RequestValidationError)
     async def not_valid(_request: Request, error: RequestValidationError) -> Response:
         problem = error.errors()[0]
-        return error_body(400, "validation_error", f"{problem['loc'][-1]}: {problem['msg']}")
-
-    @app.exception_handler(RejectedError)
-    async def rejected(_request: Request, error: RejectedError) -> Response:
-        keys = {404: "not_found", 413: "payload_too_large"}
-        return error_body(error.status, keys.get(error.status, "validation_error"), str(error))
+        source, *path = problem["loc"]  # for example: body, quiet_hours, start
+        field = ".".join(map(str, path or [source]))
+        return error_body(400, "validation_error", f"{field}: {problem['msg'].removeprefix('Value error, ')}")

@@ -95,8 +95,7 @@ async def _disconnect(receive: Receive, *, reset: bool) -> None:
     """Close the connection on the transport, because ASGI has no message for it."""
     transport: asyncio.Transport | None = getattr(getattr(receive, "__self__", None), "transport", None)
     if transport is None:
-        text = "This fault needs uvicorn as the server"
-        raise RuntimeError(text)
+        raise RuntimeError("This fault needs uvicorn as the server")
     if reset:
         # Sends RST; without it the connection would be closed gracefully.
         linger = struct.pack("ii", 1, 0)

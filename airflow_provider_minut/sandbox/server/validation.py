@@ -1,82 +1,67 @@
-"""Validation of requests: times, limits and JSON bodies."""
+"""Validation of requests: query parameters and JSON bodies, as types for the endpoints."""
 
 from __future__ import annotations
 
-import json
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from fastapi import Query, Request
+from fastapi import HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from airflow_provider_minut.sandbox.server.errors import RejectedError, invalid
 from airflow_provider_minut.sandbox.simulation.timestamps import from_datetime
 
 MAX_BODY_BYTES = 65_536  # an assumption
-
-Limit = Annotated[int, Query(ge=1, le=100)]
-Offset = Annotated[int, Query(ge=0)]
+OPTIONAL: Any = None  # the default of a field that may be missing, but not null
 
 
-def parse_time(field: str, text: str | None, default: int) -> int:
-    """Return a time in milliseconds since the epoch.
-
-    :raises RejectedError: if ``text`` is not ISO 8601 with a UTC offset.
-    """
-    if text is None:
-        return default
+def _milliseconds(text: str) -> int:
     try:
         return from_datetime(datetime.fromisoformat(text))
     except ValueError:
-        raise invalid(field, "ISO 8601 with a UTC offset or Z") from None
+        raise ValueError("must be ISO 8601 with a UTC offset or Z") from None
+
+
+Limit = Annotated[int, Query(ge=1, le=100)]
+Offset = Annotated[int, Query(ge=0)]
+Time = Annotated[int, BeforeValidator(_milliseconds)]
+Text = Annotated[str, Field(min_length=1)]
+
+
+class JsonObject(BaseModel):
+    """A JSON object in the body of a request, without other fields and without conversion of types."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+    @classmethod
+    async def read(cls, request: Request) -> Self:
+        """Return the validated body of a request."""
+        body = await limited_body(request)
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            problems = error.errors()
+        raise RequestValidationError([{**problem, "loc": ("body", *problem["loc"])} for problem in problems])
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reject_unknown_fields(cls, content: Any) -> Any:
+        accepted = ", ".join(cls.model_fields)
+        for name in content if isinstance(content, dict) else ():
+            if name not in cls.model_fields:
+                # Not as a ValueError, which would be reported for the object instead of the field.
+                raise HTTPException(400, f"{name}: unknown field; must be one of {accepted}")
+        return content
 
 
 async def limited_body(request: Request) -> bytes:
     """Return the body of a request.
 
-    :raises RejectedError: if it is too long. A chunked body has no Content-Length to check in advance.
+    :raises HTTPException: if it is too long. A chunked body has no Content-Length to check in advance.
     """
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise RejectedError(413, "Payload too large")
+            raise HTTPException(413, "Payload too large")
     return bytes(body)
-
-
-async def json_object(request: Request, *fields: str) -> dict[str, Any]:
-    """Return the JSON object in the body of a request.
-
-    :param fields: names of the accepted fields.
-    :raises RejectedError: if the body is not a JSON object, or has other fields.
-    """
-    body = await limited_body(request)
-    try:
-        content = json.loads(body)
-    except (ValueError, RecursionError):
-        content = None
-    if not isinstance(content, dict):
-        raise invalid("body", "a JSON object")
-    for name in content:
-        if name not in fields:
-            raise RejectedError(400, f"{name}: unknown field; must be one of {', '.join(fields)}")
-    return content
-
-
-def checked_text(field: str, value: object) -> str:
-    """Return ``value``.
-
-    :raises RejectedError: if it is not a string, or empty.
-    """
-    if isinstance(value, str) and value:
-        return value
-    raise invalid(field, "a non-empty string")
-
-
-def checked_flag(field: str, value: object) -> bool:
-    """Return ``value``.
-
-    :raises RejectedError: if it is not a Boolean.
-    """
-    if isinstance(value, bool):
-        return value
-    raise invalid(field, "true or false")

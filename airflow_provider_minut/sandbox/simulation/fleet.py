@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from airflow_provider_minut.sandbox.simulation.timestamps import HOUR
 
 _ID = re.compile(r"64aa([0-9a-f]{16})([bd])([0-9a-f]{3})")
+_KINDS = {"home": "b", "device": "d"}
 _HOMES = (("Harbour Loft", "Europe/Stockholm"), ("Garden Studio", "Europe/Lisbon"))
 _DEVICES = (("Hallway", 1), ("Kitchen", 1), ("Studio", 2))
 _ZONES = (
@@ -24,14 +25,18 @@ _ZONES = (
 )
 
 
+class UnknownIdError(ValueError):
+    """There is no home or no device with an ID."""
+
+
 def home_id(number: int) -> str:
     """Return the ID of a home."""
-    return _id("b", number)
+    return _id("home", number)
 
 
 def device_id(number: int) -> str:
     """Return the ID of a device."""
-    return _id("d", number)
+    return _id("device", number)
 
 
 def home_name(number: int) -> str:
@@ -74,15 +79,19 @@ class Fleet:
     devices: int
     silent: int = 0
 
-    def home_number(self, id_: str) -> int | None:
-        """Return the number of the home with this ID, or ``None`` if there is none."""
-        number = _number("b", id_)
-        return number if 1 <= number <= self.homes else None
+    def home_number(self, id_: str) -> int:
+        """Return the number of the home with this ID.
 
-    def device_number(self, id_: str) -> int | None:
-        """Return the number of the device with this ID, or ``None`` if there is none."""
-        number = _number("d", id_)
-        return number if 1 <= number <= self.devices else None
+        :raises UnknownIdError: if there is none.
+        """
+        return _number("home", id_, self.homes)
+
+    def device_number(self, id_: str) -> int:
+        """Return the number of the device with this ID.
+
+        :raises UnknownIdError: if there is none.
+        """
+        return _number("device", id_, self.devices)
 
     def home_of(self, device: int) -> int:
         """Return the number of the home that a device is in."""
@@ -96,9 +105,12 @@ class Fleet:
 
 
 def _id(kind: str, number: int) -> str:
-    return f"64aa{number >> 12:016x}{kind}{number & 0xFFF:03x}"
+    return f"64aa{number >> 12:016x}{_KINDS[kind]}{number & 0xFFF:03x}"
 
 
-def _number(kind: str, id_: str) -> int:
+def _number(kind: str, id_: str, count: int) -> int:
     match = _ID.fullmatch(id_)
-    return int(match[1], 16) << 12 | int(match[3], 16) if match and match[2] == kind else 0
+    number = int(match[1] + match[3], 16) if match and match[2] == _KINDS[kind] else 0
+    if not 1 <= number <= count:
+        raise UnknownIdError(f"{kind}_id: must be the ID of a {kind}; GET /{kind}s lists them")
+    return number

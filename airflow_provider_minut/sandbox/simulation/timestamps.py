@@ -24,8 +24,7 @@ def from_datetime(time: datetime) -> int:
     :raises ValueError: if it has no time zone.
     """
     if time.utcoffset() is None:
-        text = f"time zone is missing: {time}"
-        raise ValueError(text)
+        raise ValueError(f"time zone is missing: {time}")
     return -((_EPOCH - time) // _MILLISECOND)
 
 

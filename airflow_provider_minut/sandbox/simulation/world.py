@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_minut.sandbox.simulation.catalog import USER
+from airflow_provider_minut.sandbox.simulation.catalog import USER, USER_EVENT_NAMES
 from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns
 from airflow_provider_minut.sandbox.simulation.events import BOTH, HomeEvents
 from airflow_provider_minut.sandbox.simulation.fleet import (
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 HOME_EVENT_TYPES = ("noise_detected", "noise_quieted")
 USER_EVENT_TYPES = ("disturbance_first_notice", "disturbance_ended")
+EVENT_TYPES = sorted({*USER_EVENT_NAMES, *HOME_EVENT_TYPES})
 USER_EVENT_HOMES = 50  # an assumption
 USER_EVENT_DAYS = 7  # an assumption
 ALARM = {
@@ -79,10 +80,11 @@ class World:
         home: dict[str, Any] = {"home_id": home_id(number), "name": changed.get("name", home_name(number))}
         return home if self.sparse else home | {"timezone": home_zone(number)} | ALARM | changed
 
-    def change_home(self, number: int, changes: dict[str, Any]) -> None:
-        """Update some fields of a home."""
+    def change_home(self, number: int, changes: dict[str, Any]) -> dict[str, Any]:
+        """Update some fields of a home and return it."""
         with self._lock:
             self._changed_homes[number] = self._changed_homes.get(number, {}) | changes
+        return self.home(number)
 
     def device(self, number: int) -> dict[str, Any]:
         """Return a device with the data of its last check-in."""
@@ -110,10 +112,11 @@ class World:
             "latest_sensor_values": self._latest(number, heard),
         }
 
-    def change_device(self, number: int, changes: dict[str, Any]) -> None:
-        """Update some settings of a device."""
+    def change_device(self, number: int, changes: dict[str, Any]) -> dict[str, Any]:
+        """Update some settings of a device and return it."""
         with self._lock:
             self._changed_devices[number] = self._changed_devices.get(number, {}) | changes
+        return self.device(number)
 
     def readings(self, device: int) -> tuple[Readings, int]:
         """Return the readings of the fleet, and the time of this device's last check-in."""
@@ -150,11 +153,18 @@ class World:
         page = itertools.islice(merged, offset, offset + limit)
         return [event if isinstance(event, dict) else self.user_event(event) for _, event in page]
 
-    def emit(self, home: int, time: int, event_type: str, device_id: str | None) -> dict[str, Any]:
+    def emit(self, home_id: str, time: int, event_type: str, device_id: str | None) -> dict[str, Any]:
         """Add a user event, visible at once, and return it. A noise event is also added to the home.
 
+        :param home_id: ID of the home.
+        :param time: time of the event, in milliseconds since the epoch.
         :param event_type: type of a user event, or of the home event that corresponds to it.
+        :param device_id: ID of the device that reports the event.
+        :raises ValueError: if there is no such home or event type.
         """
+        if event_type not in EVENT_TYPES:
+            raise ValueError(f"event_type: must be one of {', '.join(EVENT_TYPES)}")
+        home = self.fleet.home_number(home_id)
         for kind, names in enumerate(zip(HOME_EVENT_TYPES, USER_EVENT_TYPES, strict=True)):
             if event_type in names:
                 return self.user_event(self.add_event(home, time, kind))
@@ -163,7 +173,7 @@ class World:
             "type": event_type,
             "created_at": to_iso(time),
             "user_id": USER["user_id"],
-            "home_id": home_id(home),
+            "home_id": home_id,
         }
         if device_id is not None:
             event["device_id"] = device_id

@@ -101,7 +101,7 @@ def test_path_with_a_slash_at_its_end_is_another_path(sandbox):
 def test_unknown_path_and_bad_query_answer_as_json(sandbox):
     header = {"Authorization": f"Bearer {request_token(sandbox).json()['access_token']}"}
     unknown = requests.get(f"{sandbox.base_url}/nothing", headers=header, timeout=5)
-    assert (unknown.status_code, unknown.json()["message"]) == (404, "Not found")
+    assert (unknown.status_code, unknown.json()["message"]) == (404, "Not Found")
     bad = requests.get(f"{sandbox.base_url}/homes?limit=1000", headers=header, timeout=5)
     assert (bad.status_code, bad.json()["message"].startswith("limit: ")) == (400, True)
 

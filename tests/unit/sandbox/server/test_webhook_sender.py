@@ -220,8 +220,8 @@ def test_command_emits_an_event(start, receiver):
     [
         (["noise", "--home", HOME], "event_type: must be one of alarm_"),
         (["tamper", "--home", "x"], "home_id: must be the ID of a home"),
-        (["tamper", "--home", HOME, "--copies", "0"], "copies: must be a number from 1 to 100"),
-        (["tamper", "--home", HOME, "--late", "-1"], "late: must be a number of seconds"),
+        (["tamper", "--home", HOME, "--copies", "0"], "copies: Input should be greater than or equal to 1"),
+        (["tamper", "--home", HOME, "--late", "-1"], "late: Input should be greater than or equal to 0"),
     ],
 )
 def test_command_reports_an_invalid_option(start, arguments, message):

@@ -8,7 +8,14 @@ import random
 import pytest
 
 from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns
-from airflow_provider_minut.sandbox.simulation.fleet import Fleet, device_id, home_id, home_zone, local_time
+from airflow_provider_minut.sandbox.simulation.fleet import (
+    Fleet,
+    UnknownIdError,
+    device_id,
+    home_id,
+    home_zone,
+    local_time,
+)
 from tests.unit.sandbox.support import DEVICE, HOME, HOUR
 
 NOW = 1_800_000_000_000
@@ -19,7 +26,10 @@ def test_ids_are_read_back(number):
     fleet = Fleet(10_000_000, 10_000_000)
     assert len(home_id(number)) == len(device_id(number)) == 24
     assert fleet.home_number(home_id(number)) == fleet.device_number(device_id(number)) == number
-    assert fleet.home_number(device_id(number)) is fleet.device_number(home_id(number)) is None
+    with pytest.raises(UnknownIdError, match="^home_id: must be the ID of a home"):
+        fleet.home_number(device_id(number))
+    with pytest.raises(UnknownIdError, match="^device_id: must be the ID of a device"):
+        fleet.device_number(home_id(number))
 
 
 def test_first_ids_are_those_that_they_always_were():
@@ -30,7 +40,8 @@ def test_first_ids_are_those_that_they_always_were():
     "id_", ["", "64aa0000000000000000b000", "64aa0000000000000000b003", HOME.upper(), HOME + "0", DEVICE]
 )
 def test_other_ids_are_unknown(id_):
-    assert Fleet(2, 3).home_number(id_) is None
+    with pytest.raises(UnknownIdError):
+        Fleet(2, 3).home_number(id_)
 
 
 @pytest.mark.parametrize(

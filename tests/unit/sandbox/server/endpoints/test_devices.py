@@ -86,22 +86,23 @@ def test_settings_are_replaced_and_shown_everywhere(api):
     ("body", "field"),
     [
         ({"reactions": REACTION}, "reactions"),
-        ({"reactions": [1]}, "reactions"),
-        ({"reactions": [{"type": "sound_level_high"}]}, "reactions"),
-        ({"reactions": [REACTION | {"x": 1}]}, "reactions"),
-        ({"reactions": [REACTION | {"type": "noise"}]}, "type"),
-        ({"reactions": [REACTION | {"type": []}]}, "type"),
-        ({"reactions": [REACTION | {"value": "75"}]}, "value"),
-        ({"reactions": [REACTION | {"value": True}]}, "value"),
-        ({"reactions": [REACTION | {"notifications": "push"}]}, "notifications"),
-        ({"reactions": [REACTION | {"duration_seconds": 299}]}, "duration_seconds"),
-        ({"reactions": [REACTION | {"duration_seconds": 901}]}, "duration_seconds"),
-        ({"reactions": [REACTION | {"duration_seconds": 600.0}]}, "duration_seconds"),
+        ({"reactions": [1]}, "reactions.0"),
+        ({"reactions": [{"type": "sound_level_high"}]}, "reactions.0.value"),
+        ({"reactions": [REACTION | {"x": 1}]}, "x"),
+        ({"reactions": [REACTION | {"type": "noise"}]}, "reactions.0.type"),
+        ({"reactions": [REACTION | {"type": []}]}, "reactions.0.type"),
+        ({"reactions": [REACTION | {"value": "75"}]}, "reactions.0.value"),
+        ({"reactions": [REACTION | {"value": True}]}, "reactions.0.value"),
+        ({"reactions": [REACTION | {"notifications": "push"}]}, "reactions.0.notifications"),
+        ({"reactions": [REACTION | {"duration_seconds": 299}]}, "reactions.0.duration_seconds"),
+        ({"reactions": [REACTION | {"duration_seconds": 901}]}, "reactions.0.duration_seconds"),
+        ({"reactions": [REACTION | {"duration_seconds": 600.0}]}, "reactions.0.duration_seconds"),
         ({"quiet_hours": "22:00"}, "quiet_hours"),
-        ({"quiet_hours": {"enabled": True}}, "quiet_hours"),
-        ({"quiet_hours": {"enabled": True, "start": "24:00", "end": "07:00"}}, "quiet_hours"),
-        ({"quiet_hours": {"enabled": True, "start": "22:00", "end": "7:00"}}, "quiet_hours"),
-        ({"quiet_hours": {"enabled": 1, "start": "22:00", "end": "07:00"}}, "enabled"),
+        ({"quiet_hours": {"enabled": True}}, "quiet_hours.start"),
+        ({"quiet_hours": {"enabled": True, "start": "24:00", "end": "07:00"}}, "quiet_hours.start"),
+        ({"quiet_hours": {"enabled": True, "start": "22:00", "end": "7:00"}}, "quiet_hours.end"),
+        ({"quiet_hours": {"enabled": 1, "start": "22:00", "end": "07:00"}}, "quiet_hours.enabled"),
+        ({"quiet_hours": None}, "quiet_hours"),
         ({"description": None}, "description"),
         ({"name": "x"}, "name"),
         ("x", "body"),
@@ -115,7 +116,7 @@ def test_bad_setting_is_named_and_changes_nothing(quiet, body, field):
 
 def test_number_that_is_not_json_is_rejected(quiet):
     body = b'{"reactions": [{"type": "sound_level_high", "value": NaN}]}'
-    assert quiet.error("PUT", PATH, data=body).startswith("value: ")
+    assert quiet.error("PUT", PATH, data=body).startswith("reactions.0.value: ")
 
 
 @pytest.mark.parametrize("id_", ["64aa0000000000000000d004", HOME, "x"])

@@ -81,7 +81,7 @@ def test_body_that_is_not_json_or_too_long_is_rejected(quiet):
 @pytest.mark.parametrize("path", ["", "/events", "/alarm"])
 def test_unknown_home_is_not_found(quiet, id_, path):
     method = "PATCH" if path == "/alarm" else "GET"
-    assert quiet.error(method, f"/homes/{id_}{path}", 404) == "Not found"
+    assert quiet.error(method, f"/homes/{id_}{path}", 404) == "Not Found"
 
 
 @pytest.mark.parametrize("per_day", [0.5, 3, 50])
