@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field
-
-LIMITS: dict[str, tuple[float, float]] = {
-    "homes": (1, 10_000_000),
-    "devices": (0, 10_000_000),
-    "seed": (0, 2**63 - 1),
-    "noisy_periods_per_day": (0, 8640),
-    "late_share": (0, 0.9),  # if every check-in were missed, there would be no last one
-    "silent_share": (0, 1),
-    "fault_rate": (0, 1),
-}
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 
-def problem_with(name: str, value: float) -> str | None:
-    """Return why the value of an option is not valid, or ``None`` if it is."""
-    low, high = LIMITS[name]
-    if low <= value <= high:  # false for nan
-        return None
-    return f"must be from {low} to {high}: {value}"
+def _number(default: float, low: float, high: float, description: str) -> Any:
+    """Return a field that is also an option of the command."""
+    return field(default=default, metadata={"range": (low, high), "help": description})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,20 +52,35 @@ class SandboxConfig:
 
     client_id: str = field(default_factory=lambda: secrets.token_hex(8))
     client_secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
-    token_lifetime: float = 3600
+    token_lifetime: float = _number(
+        3600.0, 0.001, 10**9, "seconds until an access token expires; 3600 at Minut"
+    )
     rate_limit: bool = True
-    homes: int = 2
-    devices: int = 3
-    seed: int = 0
-    noisy_periods_per_day: float = 0.5
-    late_share: float = 0.05
-    silent_share: float = 0.0
-    fault_rate: float = 0.0
+    homes: int = _number(2, 1, 10_000_000, "number of homes")
+    devices: int = _number(3, 0, 10_000_000, "number of devices, in all homes together")
+    seed: int = _number(
+        0, 0, 2**63 - 1, "random seed; the same seed gives the same fleet, noisy periods and values"
+    )
+    noisy_periods_per_day: float = _number(
+        0.5, 0, 8640, "noisy periods per home and day, each with two events"
+    )
+    # At most 0.9: if every check-in were missed, there would be no last one.
+    late_share: float = _number(
+        0.05, 0, 0.9, "share of events and check-ins that reach the backend late, at most 0.9"
+    )
+    silent_share: float = _number(0.0, 0, 1, "share of devices that have not checked in for three days")
+    fault_rate: float = _number(
+        0.0, 0, 1, "share of requests that fail: 429, 502, 504, connection reset, cut-off body"
+    )
     sparse: bool = False
     deliveries: DeliveryStyle = field(default_factory=DeliveryStyle)
 
     def __post_init__(self) -> None:
-        for name in LIMITS:
-            if problem := problem_with(name, getattr(self, name)):
-                text = f"{name}: {problem}"
-                raise ValueError(text)
+        for option in NUMBERS:
+            low, high = option.metadata["range"]
+            value = getattr(self, option.name)
+            if not low <= value <= high:  # true for nan, too
+                raise ValueError(f"{option.name}: must be from {low} to {high}: {value}")
+
+
+NUMBERS = [option for option in fields(SandboxConfig) if "range" in option.metadata]

@@ -120,6 +120,7 @@ def test_fleet_is_as_the_options_say():
 @pytest.mark.parametrize(
     ("field", "value", "accepted"),
     [
+        ("token_lifetime", 0, "from 0.001 to 1000000000"),
         ("homes", 0, "from 1 to 10000000"),
         ("devices", -1, "from 0 to 10000000"),
         ("seed", -1, "from 0 to"),
