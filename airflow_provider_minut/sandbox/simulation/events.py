@@ -6,7 +6,7 @@ import heapq
 import itertools
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 
 from airflow_provider_minut.sandbox.simulation.noise import (
     DETECTED,
@@ -85,7 +85,6 @@ class EventWindow:
         ]
 
 
-@dataclass(frozen=True)
 class HomeEvents:
     """All events of a home in [start, end) that are visible at ``now``: generated and added ones.
 
@@ -98,20 +97,20 @@ class HomeEvents:
     :param kinds: kinds of events to include, in the order in which they occur.
     """
 
-    schedule: NoiseSchedule
-    home: int
-    start: int
-    end: int
-    now: int
-    added: Iterable[NoiseEvent] = ()
-    kinds: Sequence[int] = BOTH
-    _window: EventWindow = field(init=False)
-    _added: list[NoiseEvent] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_window", self._from(self.start))
-        chosen = [e for e in self.added if self.start <= e.time < self.end and e.kind in self.kinds]
-        object.__setattr__(self, "_added", sorted(chosen, key=_age))
+    def __init__(
+        self,
+        schedule: NoiseSchedule,
+        home: int,
+        start: int,
+        end: int,
+        now: int,
+        added: Iterable[NoiseEvent] = (),
+        kinds: Sequence[int] = BOTH,
+    ) -> None:
+        self._start = start
+        self._from = partial(EventWindow, schedule, home, end=end, now=now, kinds=kinds)
+        self._window = self._from(start=start)
+        self._added = sorted((e for e in added if start <= e.time < end and e.kind in kinds), key=_age)
 
     def __len__(self) -> int:
         return len(self._window) + len(self._added)
@@ -135,10 +134,7 @@ class HomeEvents:
 
     def _position(self, index: int) -> int:
         """Return the number of events that are newer than the added event with this index."""
-        return index + len(self._from(max(self.start, self._added[index].time)))
-
-    def _from(self, start: int) -> EventWindow:
-        return EventWindow(self.schedule, self.home, start, self.end, self.now, self.kinds)
+        return index + len(self._from(start=max(self._start, self._added[index].time)))
 
 
 def _time(event: NoiseEvent) -> int:

@@ -70,14 +70,10 @@ class NoiseSchedule:
         period = self.period_in(home, slot)
         if not period:
             return ()
-        detected = period.start + self._duration
-        return (
-            NoiseEvent(
-                detected, detected + self._delay(home, slot, DETECTED), home, slot, DETECTED, period.level
-            ),
-            NoiseEvent(
-                period.end, period.end + self._delay(home, slot, QUIETED), home, slot, QUIETED, QUIET_LEVEL
-            ),
+        by_kind = ((period.start + self._duration, period.level), (period.end, QUIET_LEVEL))
+        return tuple(
+            NoiseEvent(time, time + self._delay(home, slot, kind), home, slot, kind, level)
+            for kind, (time, level) in zip((DETECTED, QUIETED), by_kind, strict=True)
         )
 
     def _period_in(self, home: int, slot: int) -> NoisyPeriod | None:
@@ -87,8 +83,12 @@ class NoiseSchedule:
         if number >= self._probability:
             return None
         begin, end = self._bounds(slot)
-        duration = int(self._min_length(end - begin) + length * self._length_range(end - begin))
-        starts = [begin + int(position * (end - begin - duration)) for position in positions[:4]]
+        slot_length = end - begin
+        if slot_length >= 3 * HOUR:
+            duration = int(20 * MINUTE + length * (70 * MINUTE))
+        else:
+            duration = int(0.3 * slot_length + length * (0.2 * slot_length))
+        starts = [begin + int(position * (slot_length - duration)) for position in positions[:4]]
         start = next((start for start in starts if _is_night(home, start)), starts[-1])
         return NoisyPeriod(start, start + duration, round(4 * (78 + loudness * 10.5)) / 4)
 
@@ -96,12 +96,6 @@ class NoiseSchedule:
         day, index = divmod(slot, self.slots)
         # Rounded up, because slot_at rounds down.
         return day * DAY - (-index * DAY // self.slots), day * DAY - (-(index + 1) * DAY // self.slots)
-
-    def _min_length(self, slot_length: int) -> float:
-        return 20 * MINUTE if slot_length >= 3 * HOUR else 0.3 * slot_length
-
-    def _length_range(self, slot_length: int) -> float:
-        return 70 * MINUTE if slot_length >= 3 * HOUR else 0.2 * slot_length
 
     def _delay(self, home: int, slot: int, kind: int) -> int:
         number, length, *_ = draws(self._seed, "delay", home, slot, kind)

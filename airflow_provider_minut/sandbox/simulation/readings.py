@@ -15,16 +15,6 @@ from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HISTORY_ST
 _YEAR = 365 * DAY
 _MAX_QUIET_LEVEL = 65  # dB(A), outside a noisy period
 
-UNITS = {
-    "sound_level": "dB(A)",
-    "temperature": "celsius",
-    "humidity": "% rH",
-    "motion_events": "",
-    "pressure": "hPa",
-    "battery": "V",
-}
-"""The sensors with a history, and the units of their values."""
-
 
 @dataclass(frozen=True)
 class HistoryQuery:
@@ -56,14 +46,6 @@ class Readings:
         self._seed = seed
         self._fleet = fleet
         self._schedule = schedule
-        self._sensors: dict[str, Callable[[int, int], float]] = {
-            "sound_level": self.sound,
-            "temperature": self.temperature,
-            "humidity": self.humidity,
-            "motion_events": self.motion,
-            "pressure": self.pressure,
-            "battery": self.battery,
-        }
 
     def sound(self, device: int, time_ms: int) -> float:
         """Return the sound level in dB(A): above 75 in a noisy period of the home, below 70 otherwise."""
@@ -82,9 +64,8 @@ class Readings:
 
     def humidity(self, device: int, time_ms: int) -> float:
         """Return the relative humidity in percent."""
-        return _rounded(
-            48 - 8 * self._day(device, time_ms) + 2 * self._variation("humidity", device, time_ms), 2
-        )
+        variation = self._variation("humidity", device, time_ms)
+        return _rounded(48 - 8 * self._day(device, time_ms) + 2 * variation, 2)
 
     def motion(self, device: int, time_ms: int) -> float:
         """Return the number of motion events in this minute."""
@@ -93,9 +74,9 @@ class Readings:
 
     def pressure(self, device: int, time_ms: int) -> float:
         """Return the air pressure in hPa; the weather is the same for the whole fleet."""
-        weather = 12 * math.sin(time_ms / (9 * DAY) * math.tau) + 5 * math.sin(
-            time_ms / (3.7 * DAY) * math.tau
-        )
+        slow = math.sin(time_ms / (9 * DAY) * math.tau)
+        fast = math.sin(time_ms / (3.7 * DAY) * math.tau)
+        weather = 12 * slow + 5 * fast
         return _rounded(1013 + weather + 0.5 * self._variation("pressure", device, time_ms), 4)
 
     def battery(self, device: int, time_ms: int) -> float:
@@ -109,14 +90,14 @@ class Readings:
     def history(self, sensor: str, device: int, query: HistoryQuery, heard: int) -> list[dict[str, Any]]:
         """Return the buckets of a history, oldest first, in the format of the API.
 
-        :param sensor: a key of :data:`UNITS`.
+        :param sensor: a key of :data:`SENSORS`.
         :param device: number of the device.
         :param query: time range and format of the history.
         :param heard: time of the device's last check-in, in milliseconds since the epoch; later measurements
             are not included.
         :raises KeyError: if there is no such sensor.
         """
-        measure = self._sensors[sensor]
+        _, measure = SENSORS[sensor]
         buckets: list[dict[str, Any]] = []
         first = -(-query.start // query.resolution) * query.resolution
         for begin in range(first, query.end, query.resolution):
@@ -127,7 +108,7 @@ class Readings:
             )
             if not minutes and not query.null_fill:
                 continue
-            values = [measure(device, minute) for minute in minutes]
+            values = [measure(self, device, minute) for minute in minutes]
             bucket: dict[str, Any] = {"datetime": to_iso(begin), "value": None}
             if values:
                 total = sum(values)
@@ -152,3 +133,14 @@ class Readings:
 def _rounded(value: float, parts: int) -> float:
     """Return ``value`` rounded to steps of 1/``parts``, like the resolution of a sensor."""
     return round(value * parts) / parts
+
+
+SENSORS: dict[str, tuple[str, Callable[[Readings, int, int], float]]] = {
+    "sound_level": ("dB(A)", Readings.sound),
+    "temperature": ("celsius", Readings.temperature),
+    "humidity": ("% rH", Readings.humidity),
+    "motion_events": ("", Readings.motion),
+    "pressure": ("hPa", Readings.pressure),
+    "battery": ("V", Readings.battery),
+}
+"""The sensors with a history: the unit of their values, and how a value is computed."""

@@ -129,9 +129,8 @@ class World:
     def add_event(self, home: int, time: int, kind: int) -> NoiseEvent:
         """Add an event of a home, visible at once."""
         # A negative slot, which no other event has, makes the ID unique.
-        event = NoiseEvent(
-            time, 0, home, -next(self._numbers), kind, THRESHOLD + 5 if kind == DETECTED else QUIET_LEVEL
-        )
+        level = THRESHOLD + 5 if kind == DETECTED else QUIET_LEVEL
+        event = NoiseEvent(time, 0, home, -next(self._numbers), kind, level)
         with self._lock:
             self._added[home] = (*self._added.get(home, ()), event)
         return event
@@ -168,13 +167,7 @@ class World:
         for kind, names in enumerate(zip(HOME_EVENT_TYPES, USER_EVENT_TYPES, strict=True)):
             if event_type in names:
                 return self.user_event(self.add_event(home, time, kind))
-        event = {
-            "id": hex_id(self._seed, "emitted event", next(self._numbers)),
-            "type": event_type,
-            "created_at": to_iso(time),
-            "user_id": USER["user_id"],
-            "home_id": home_id,
-        }
+        event = _user_event(hex_id(self._seed, "emitted event", next(self._numbers)), event_type, time, home)
         if device_id is not None:
             event["device_id"] = device_id
         with self._lock:
@@ -193,13 +186,8 @@ class World:
 
     def user_event(self, event: NoiseEvent) -> dict[str, Any]:
         """Return an event in the format of a user event."""
-        return {
-            "id": hex_id(self._seed, "user event", event.home, event.slot, event.kind),
-            "type": USER_EVENT_TYPES[event.kind],
-            "created_at": to_iso(event.time),
-            "user_id": USER["user_id"],
-            "home_id": home_id(event.home),
-        }
+        id_ = hex_id(self._seed, "user event", event.home, event.slot, event.kind)
+        return _user_event(id_, USER_EVENT_TYPES[event.kind], event.time, event.home)
 
     def _latest(self, device: int, heard: int) -> dict[str, dict[str, Any]]:
         # Each sensor was read a few seconds before the check-in.
@@ -213,3 +201,13 @@ class World:
             name: {"time": to_iso(time_ms := heard - seconds * SECOND), "value": measure(device, time_ms)}
             for name, measure, seconds in values
         }
+
+
+def _user_event(id_: str, event_type: str, time: int, home: int) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "type": event_type,
+        "created_at": to_iso(time),
+        "user_id": USER["user_id"],
+        "home_id": home_id(home),
+    }

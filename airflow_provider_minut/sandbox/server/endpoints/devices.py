@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from airflow_provider_minut.sandbox.server.validation import OPTIONAL, JsonObject, Offset, Text, Time
-from airflow_provider_minut.sandbox.simulation.readings import UNITS, HistoryQuery
+from airflow_provider_minut.sandbox.simulation.readings import SENSORS, HistoryQuery
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND
 from airflow_provider_minut.sandbox.simulation.world import World
 
@@ -83,7 +83,7 @@ def device_routes(world: World) -> APIRouter:
         include_min_max: bool = False,
     ) -> Response:
         number = world.fleet.device_number(device_id)
-        if sensor not in UNITS:
+        if sensor not in SENSORS:
             raise HTTPException(404)
         end = world.now() if end_at is None else end_at
         start = end - DAY if start_at is None else start_at
@@ -93,7 +93,7 @@ def device_routes(world: World) -> APIRouter:
         query = HistoryQuery(
             start, end, time_resolution * SECOND, null_fill=null_fill, min_max=include_min_max
         )
-        body: dict[str, Any] = {"unit": UNITS[sensor], "time_resolution": time_resolution}
+        body: dict[str, Any] = {"unit": SENSORS[sensor][0], "time_resolution": time_resolution}
         values = readings.history(sensor, number, query, last_check_in)
         return JSONResponse(body | ({"values": values} if values or not world.sparse else {}))
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet, local_time
 from airflow_provider_minut.sandbox.simulation.noise import NoiseSchedule
-from airflow_provider_minut.sandbox.simulation.readings import UNITS, HistoryQuery, Readings
+from airflow_provider_minut.sandbox.simulation.readings import SENSORS, HistoryQuery, Readings
 from airflow_provider_minut.sandbox.simulation.timestamps import MINUTE
 from tests.unit.sandbox.support import DAY, HOUR
 
@@ -51,7 +51,7 @@ def test_everything_is_the_same_again_and_other_seeds_are_different():
         schedule = NoiseSchedule(seed, 3, 0.05)
         readings = Readings(seed, Fleet(2, 3), schedule)
         query = HistoryQuery(TODAY, TODAY + DAY, HOUR)
-        values = [readings.history(sensor, 1, query, TODAY + DAY) for sensor in UNITS]
+        values = [readings.history(sensor, 1, query, TODAY + DAY) for sensor in SENSORS]
         return periods_of(schedule, 1, 5), values
 
     assert seen(7) == seen(7) != seen(8)
