@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 import uvicorn
@@ -147,9 +146,7 @@ class Sandbox:
             time.sleep(0.01)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._stop()
 
     def _stop(self) -> None:
@@ -179,9 +176,8 @@ def listen(port: int) -> socket.socket:
 def server_config(state: SandboxState) -> uvicorn.Config:
     """Return a configuration of uvicorn that leaves logging to the process."""
     # uvicorn's default log_config is applied with dictConfig, which closes all log handlers of the process.
-    return uvicorn.Config(
-        create_app(state), log_config=None, log_level="warning", access_log=False, lifespan="off"
-    )
+    app = create_app(state)
+    return uvicorn.Config(app, log_config=None, log_level="warning", access_log=False, lifespan="off")
 
 
 def connection_json(base_url: str, client_id: str, client_secret: str) -> str:

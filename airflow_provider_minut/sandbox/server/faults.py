@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import socket
 import struct
-import threading
 from collections import Counter
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
 
 from fastapi import Response
+from fastapi.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_minut.sandbox.server.errors import error_body
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 KINDS = ("429", "502", "504", "reset", "truncated")
 _HTML = "<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
 
 
 class Faults:
-    """Selects the requests that fail and the kind of fault, and counts the faults.
+    """Selects the requests that fail and the kind of fault. ``counts`` has the number of faults of each kind.
 
     :param seed: random seed; the same seed gives the same faults.
     :param rate: probability that a request fails.
@@ -35,31 +28,27 @@ class Faults:
     def __init__(self, seed: int, rate: float) -> None:
         self._random = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self._rate = rate
-        self._counts: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self.counts: Counter[str] = Counter()
 
     def next(self) -> str | None:
         """Return the fault of the next request, one of :data:`KINDS`, or ``None``."""
-        with self._lock:
-            return self._random.choice(KINDS) if self._random.random() < self._rate else None
-
-    def count(self, kind: str) -> None:
-        """Count a request that failed with this fault."""
-        with self._lock:
-            self._counts[kind] += 1
-
-    def counts(self) -> dict[str, int]:
-        """Return the number of faults of each kind."""
-        with self._lock:
-            return dict(self._counts)
+        return self._random.choice(KINDS) if self._random.random() < self._rate else None
 
 
-async def fail(kind: str, response: list[Message], scope: Message, receive: Receive, send: Send) -> None:
-    """Make a request fail.
+async def fail(kind: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Make a request fail, a ``GET`` after it was processed and a write before.
 
     :param kind: one of :data:`KINDS`.
-    :param response: ASGI messages of the real response, if there is one.
+    :param app: ASGI application that processes the request.
     """
+    response: list[Message] = []
+
+    async def keep(message: Message) -> None:
+        response.append(message)
+
+    if kind != "429":
+        unsent = JSONResponse({"message": "The rest of this never arrives"})
+        await (app if scope["method"] == "GET" else unsent)(scope, receive, keep)
     if kind == "429":
         await error_body(429, "too_many_requests", "Too many requests")(scope, receive, send)
     elif kind == "502":
@@ -69,18 +58,8 @@ async def fail(kind: str, response: list[Message], scope: Message, receive: Rece
     elif kind == "reset":
         await _disconnect(receive, reset=True)
     else:
-        await _truncate(response or _fake_response(), send)
+        await _truncate(response, send)
         await _disconnect(receive, reset=False)
-
-
-def _fake_response() -> list[Message]:
-    """Return a plausible response to a write that was not processed."""
-    body = json.dumps({"message": "The rest of this never arrives"}).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    return [
-        {"type": "http.response.start", "status": 200, "headers": headers},
-        {"type": "http.response.body", "body": body},
-    ]
 
 
 async def _truncate(response: list[Message], send: Send) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from functools import partial
-from typing import Any
 
 from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_minut.sandbox.server.errors import error_body
-from airflow_provider_minut.sandbox.server.faults import App, Message, Receive, Send, fail
+from airflow_provider_minut.sandbox.server.faults import fail
 from airflow_provider_minut.sandbox.server.state import SandboxState
 
 BASE_PATH = "/v8"
@@ -28,11 +28,11 @@ class SandboxMiddleware:
     :param state: state of the sandbox: tokens, rate limit, faults and counters.
     """
 
-    def __init__(self, app: App, state: SandboxState) -> None:
+    def __init__(self, app: ASGIApp, state: SandboxState) -> None:
         self._app = app
         self._state = state
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request."""
         if scope["type"] != "http" or not scope["path"].startswith(f"{BASE_PATH}/"):
             await self._app(scope, receive, send)
@@ -47,33 +47,28 @@ class SandboxMiddleware:
         scheme, _, value = Headers(scope=scope).get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not self._state.is_valid(value):
             challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-            text = "The access token is invalid or has expired"
-            await error_body(401, "invalid_token", text, challenge)(scope, receive, counting_send)
+            rejected = error_body(
+                401, "invalid_token", "The access token is invalid or has expired", challenge
+            )
+            await rejected(scope, receive, counting_send)
             return
         fault = self._state.faults.next()
         if fault != "429":
             delay = self._state.admit()
             if delay is None:
-                await fail("429", [], scope, receive, counting_send)
+                await fail("429", self._app, scope, receive, counting_send)
                 return
             if delay:
                 await asyncio.sleep(delay)
         if fault is None:
             await self._app(scope, receive, counting_send)
             return
-        self._state.faults.count(fault)
-        response: list[Message] = []
-        if scope["method"] == "GET" and fault != "429":
-            await self._app(scope, receive, partial(_keep, response))
+        self._state.faults.counts[fault] += 1
         if fault == "reset":
             self._state.count_request(f"{scope['method']} {path}", None)
-        await fail(fault, response, scope, receive, counting_send)
+        await fail(fault, self._app, scope, receive, counting_send)
 
     async def _send(self, send: Send, request: str, message: Message) -> None:
         if message["type"] == "http.response.start":
             self._state.count_request(request, message["status"])
         await send(message)
-
-
-async def _keep(response: list[Any], message: Message) -> None:
-    response.append(message)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -51,7 +52,7 @@ class SandboxState:
         self._arrived: deque[float] = deque()
         self._requests: Counter[str] = Counter()
         self._statuses: Counter[str] = Counter()
-        self._counts: Counter[str] = Counter()
+        self._counts = {"token_requests": 0, "tokens_issued": 0, "max_in_1s": 0, "max_in_60s": 0}
 
     def is_client(self, client_id: str, client_secret: str) -> bool:
         """Return whether these are the credentials of the client, compared in constant time."""
@@ -99,16 +100,17 @@ class SandboxState:
         now = self._clock()
         with self._lock:
             self._arrived.append(now)
-            for horizon, key in ((1, "max_in_1s"), (60, "max_in_60s")):
-                self._counts[key] = max(self._counts[key], _count_since(self._arrived, now - horizon))
-            _drop_until(self._arrived, now - 60)
-            _drop_until(self._admitted, now - 60)
-            in_second = _count_since(self._admitted, now - 1)
-            full = in_second >= REJECTED_AFTER_PER_SECOND or len(self._admitted) >= REJECTED_AFTER_PER_MINUTE
+            for times in (self._arrived, self._admitted):
+                while times and times[0] <= now - 60:
+                    times.popleft()
+            arrived, admitted = _count_since(now - 1, self._arrived), _count_since(now - 1, self._admitted)
+            self._counts["max_in_1s"] = max(self._counts["max_in_1s"], arrived)
+            self._counts["max_in_60s"] = max(self._counts["max_in_60s"], len(self._arrived))
+            full = admitted >= REJECTED_AFTER_PER_SECOND or len(self._admitted) >= REJECTED_AFTER_PER_MINUTE
             if self.config.rate_limit and full:
                 return None
             self._admitted.append(now)
-            over = max(in_second + 1 - DELAYED_AFTER_PER_SECOND, 0) if self.config.rate_limit else 0
+            over = max(admitted + 1 - DELAYED_AFTER_PER_SECOND, 0) if self.config.rate_limit else 0
             return over * DELAY_PER_REQUEST_SECONDS
 
     def count_token_request(self) -> None:
@@ -129,22 +131,15 @@ class SandboxState:
 
     def stats(self) -> dict[str, Any]:
         """Return all counters."""
-        names = ("token_requests", "tokens_issued", "max_in_1s", "max_in_60s")
         with self._lock:
-            counts: dict[str, Any] = {name: self._counts[name] for name in names}
-            counts |= {"requests": dict(self._requests), "statuses": dict(self._statuses)}
-        return counts | {"faults": self.faults.counts(), "deliveries": self.deliveries.counts()}
+            return {
+                **self._counts,
+                "requests": dict(self._requests),
+                "statuses": dict(self._statuses),
+                "faults": dict(self.faults.counts),
+                "deliveries": self.deliveries.counts(),
+            }
 
 
-def _count_since(times: deque[float], since: float) -> int:
-    count = 0
-    for time_ in reversed(times):
-        if time_ <= since:
-            break
-        count += 1
-    return count
-
-
-def _drop_until(times: deque[float], until: float) -> None:
-    while times and times[0] <= until:
-        times.popleft()
+def _count_since(since: float, times: deque[float]) -> int:
+    return sum(1 for _ in takewhile(lambda time_: time_ > since, reversed(times)))

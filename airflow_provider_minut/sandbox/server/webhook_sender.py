@@ -13,8 +13,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import requests
 
@@ -47,15 +47,14 @@ class Delivery:
         return self.status is not None and 200 <= self.status < 300
 
 
-@dataclass(order=True)
-class _Due:
-    """A scheduled attempt of a delivery."""
+class _Due(NamedTuple):
+    """A scheduled attempt of a delivery; ``number`` decides between equal times."""
 
     at: float
     number: int
-    delivery: Delivery = field(compare=False)
-    body: bytes = field(compare=False)
-    headers: dict[str, str] = field(compare=False)
+    delivery: Delivery
+    body: bytes
+    headers: dict[str, str]
 
 
 class WebhookSender:
@@ -80,9 +79,8 @@ class WebhookSender:
 
     def register(self, url: str, events: list[str], token: str | None, created_at: str) -> dict[str, Any]:
         """Add a webhook and return it, with its secret."""
-        hook_id = secrets.token_hex(12)
-        hook = {
-            "hook_id": hook_id,
+        hook: dict[str, Any] = {
+            "hook_id": secrets.token_hex(12),
             "created_at": created_at,
             "url": url,
             "events": events,
@@ -94,7 +92,7 @@ class WebhookSender:
                 self._announced_ids.extend(event["id"] for event in self._newest())
                 self._thread = threading.Thread(target=self._run, name="minut-sandbox-webhooks", daemon=True)
                 self._thread.start()
-            self._hooks[hook_id] = hook
+            self._hooks[hook["hook_id"]] = hook
         return hook | {"token": token is not None}
 
     def hooks(self) -> list[dict[str, Any]]:
@@ -156,9 +154,7 @@ class WebhookSender:
 
     def _run(self) -> None:
         next_poll = time.monotonic() + POLL_SECONDS
-        with ThreadPoolExecutor(
-            MAX_CONCURRENT_DELIVERIES, thread_name_prefix="minut-sandbox-webhook"
-        ) as pool:
+        with ThreadPoolExecutor(MAX_CONCURRENT_DELIVERIES, "minut-sandbox-webhook") as pool:
             while not self._stopped:
                 with self._changed:
                     now = time.monotonic()
@@ -192,6 +188,5 @@ class WebhookSender:
             self._counts[str(delivery.status or "unanswered")] += 1
             if not delivery.arrived and delivery.attempts < MAX_ATTEMPTS:
                 pause = min(self._style.pause * 2 ** (delivery.attempts - 1), MAX_PAUSE_SECONDS)
-                due.at = time.monotonic() + pause
-                heapq.heappush(self._due, due)
+                heapq.heappush(self._due, due._replace(at=time.monotonic() + pause))
                 self._changed.notify()
