@@ -36,22 +36,22 @@ class Faults:
 
 
 async def fail(kind: str, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Make a request fail, a ``GET`` after it was processed and a write before.
+    """Make a request fail, a ``GET`` after it was processed and a write before; 429 always before.
 
     :param kind: one of :data:`KINDS`.
     :param app: ASGI application that processes the request.
     """
+    if kind == "429":
+        await error_body(429, "too_many_requests", "Too many requests")(scope, receive, send)
+        return
     response: list[Message] = []
 
     async def keep(message: Message) -> None:
         response.append(message)
 
-    if kind != "429":
-        unsent = JSONResponse({"message": "The rest of this never arrives"})
-        await (app if scope["method"] == "GET" else unsent)(scope, receive, keep)
-    if kind == "429":
-        await error_body(429, "too_many_requests", "Too many requests")(scope, receive, send)
-    elif kind == "502":
+    unsent = JSONResponse({"message": "The rest of this never arrives"})
+    await (app if scope["method"] == "GET" else unsent)(scope, receive, keep)
+    if kind == "502":
         await Response(_HTML, 502, media_type="text/html")(scope, receive, send)
     elif kind == "504":
         await Response(status_code=504)(scope, receive, send)
