@@ -25,8 +25,8 @@ from typing import ClassVar
 class MinutError(Exception):
     """Base class of all errors that this package raises.
 
-    Its text is the message followed by the remedy. ``docs/errors.md`` is generated from ``cause`` and ``remedy``
-    of each class.
+    Its text is the message followed by the remedy. ``docs/errors.md`` is generated from ``cause`` and
+    ``remedy`` of each class.
 
     :param message: What happened, and to which request.
     :param remedy: What to do about it. Default: the remedy of the class.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-# Read by Airflow 3.2 and later; MinutHook provides the same fields to 3.1. Airflow masks fields by name, so no
-# name may look like that of a secret unless the field is one: `proxies` is.
+# Read by Airflow 3.2 and later; MinutHook provides the same fields to 3.1. Airflow masks fields by name, so
+# no name may look like that of a secret unless the field is one: `proxies` is.
 CONN_FIELDS: dict[str, Any] = {
     "timeout": {
         "label": "Timeout (seconds)",
@@ -61,14 +61,14 @@ _ASSETS = "airflow_provider_minut.assets.minut"
 
 _SHARED_STATE = """\
 Where processes share access tokens, encrypted, and the rate limit: ``file`` (the default: a private directory
-of the current user below the temporary directory), ``memory`` (not shared), the ``file://`` URL of a directory,
-or the URL of a Redis server for all workers of a cluster (``redis://``, ``rediss://``; requires the extra
-``redis``)."""
+of the current user below the temporary directory), ``memory`` (not shared), the ``file://`` URL of a
+directory, or the URL of a Redis server for all workers of a cluster (``redis://``, ``rediss://``; requires
+the extra ``redis``)."""
 
 
 _EVENT_POLL_INTERVAL = """\
-Seconds between two polls for events by the asset watchers of one connection; all watchers of a connection share
-one poll. Each poll is one request and counts against the rate limit. Minimum: 1."""
+Seconds between two polls for events by the asset watchers of one connection; all watchers of a connection
+share one poll. Each poll is one request and counts against the rate limit. Minimum: 1."""
 
 
 def get_provider_info() -> dict[str, Any]:

@@ -76,11 +76,6 @@ class RateLimiter:
         :param request: Method and path, for messages.
         :param deadline: Time by which the response must have arrived, on the monotonic clock.
         :raises MinutRateLimitError: if the delay would exceed the deadline; then nothing is reserved.
-        """Wait for a free slot; return the seconds that it took, 0 if there was one.
-
-        :param what: the request, for the message.
-        :param deadline: when its answer must be there at the latest, on the monotonic clock.
-        :raises MinutRateLimitError: if there is no slot before that; then none is taken.
         """
         waited = 0.0
         while seconds := self._reserve(request, deadline - self._clock.monotonic()):

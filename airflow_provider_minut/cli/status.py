@@ -13,9 +13,13 @@ if TYPE_CHECKING:
 
 
 DESCRIPTION = """\
-Check the credentials of a connection, and show its user, its access token and its rate limit. Run it on a worker,
-as the user of the worker. It sends one request and shows no secret."""
-CONN_ID: dict[str, Any] = {"nargs": "?", "default": "minut_default", "help": "connection ID (default: %(default)s)"}
+Check the credentials of a connection, and show its user, its access token and its rate limit. Run it on a
+worker, as the user of the worker. It sends one request and shows no secret."""
+CONN_ID: dict[str, Any] = {
+    "nargs": "?",
+    "default": "minut_default",
+    "help": "connection ID (default: %(default)s)",
+}
 
 
 def main(argv: list[str] | None = None) -> int:

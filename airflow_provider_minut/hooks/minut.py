@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import User
 
-# The Test button blocks a thread of the API server, and minut-status its user: a single attempt, short timeouts.
+# The Test button blocks a thread of the API server, and minut-status its user: a single attempt, short
+# timeouts.
 TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
 
 
@@ -27,8 +28,8 @@ class MinutHook(BaseHook):
     """Interacts with the Minut API through an Airflow connection.
 
     The connection is read on first use. Access tokens are shared by all processes that have the same
-    credentials and the same shared state, by default those of this user on this host, and refreshed before they
-    expire.
+    credentials and the same shared state, by default those of this user on this host, and refreshed before
+    they expire.
 
     .. seealso:: ``docs/connection.md`` for the fields of the connection.
 
@@ -58,9 +59,9 @@ class MinutHook(BaseHook):
     async def aget_conn(self) -> MinutClient:
         """Return the client without blocking the event loop, for triggers.
 
-        The client itself is synchronous: call it through asgiref's ``sync_to_async``. A token is masked in the
-        thread that first uses it, and in Airflow 3.1 masking in a thread of ``asyncio.to_thread`` terminates the
-        triggerer.
+        The client itself is synchronous: call it through asgiref's ``sync_to_async``. A token is masked in
+        the thread that first uses it, and in Airflow 3.1 masking in a thread of ``asyncio.to_thread``
+        terminates the triggerer.
 
         :raises MinutConfigurationError: if the connection is invalid; the error names the field.
         :raises AirflowNotFoundException: if the connection does not exist.

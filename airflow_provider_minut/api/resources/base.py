@@ -18,8 +18,8 @@ from airflow_provider_minut.exceptions import (
 
 log = logging.getLogger(__name__)
 
-# Items per page. The API's maximum is not documented; if it rejects this page size, the client uses the smaller
-# one, the only one in the documentation (Managing guests).
+# Items per page. The API's maximum is not documented; if it rejects this page size, the client uses the
+# smaller one, the only one in the documentation (Managing guests).
 PAGE_SIZE = 100
 DOCUMENTED_PAGE_SIZE = 30
 

@@ -1,8 +1,9 @@
 """Reads lists in pages of ``limit`` and ``offset`` so that no item is missing or duplicated.
 
-If a list changes while it is read, the items behind the change move to other pages. So items are identified by
-their ID, and each page begins with the last item of the page before. If that item is another one, the length has
-changed, or fewer items than ``total_count`` were found, the list is read again for the missing items.
+If a list changes while it is read, the items behind the change move to other pages. So items are identified
+by their ID, and each page begins with the last item of the page before. If that item is another one, the
+length has changed, or fewer items than ``total_count`` were found, the list is read again for the missing
+items.
 """
 
 from __future__ import annotations

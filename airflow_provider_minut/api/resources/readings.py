@@ -17,8 +17,8 @@ log = logging.getLogger(__name__)
 
 # Sensors that public clients of v8 or earlier versions request. The API may support more.
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure", "battery")
-# Time range of one request. The API's maximum is not documented; if it rejects a range, the range is halved, down
-# to the minimum.
+# Time range of one request. The API's maximum is not documented; if it rejects a range, the range is halved,
+# down to the minimum.
 MAX_WINDOW = timedelta(days=7)
 MIN_WINDOW = timedelta(hours=1)
 

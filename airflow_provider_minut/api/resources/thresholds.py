@@ -17,7 +17,9 @@ def check_thresholds(reactions: Iterable[Reaction], quiet_hours: QuietHours | No
     """
     for reaction in reactions:
         if not isinstance(reaction, dict) or not isinstance(reaction.get("type"), str):
-            raise MinutConfigurationError("reactions", 'must be objects with a "type", like "sound_level_high"')
+            raise MinutConfigurationError(
+                "reactions", 'must be objects with a "type", like "sound_level_high"'
+            )
     # The loop loses the literal type of the keys; the values are checked below.
     times = {name: (quiet_hours or {}).get(name) for name in ("start", "end")}  # type: ignore[call-overload]  # see above
     for name, time in times.items() if quiet_hours is not None else ():

@@ -1,7 +1,7 @@
 """The interface of a shared state, through which clients with the same credentials share an access token.
 
-A shared state stores small named entries and provides named locks. It does not interpret entries: when a token
-is refreshed is decided in ``airflow_provider_minut.api.auth.provider``.
+A shared state stores small named entries and provides named locks. It does not interpret entries: when a
+token is refreshed is decided in ``airflow_provider_minut.api.auth.provider``.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class EncryptedEntry:
         self._state.write(self.name, self._fernet.encrypt(entry), lifetime=lifetime)
 
     def lock(self, *, timeout: float) -> AbstractContextManager[bool]:
-        """Hold the entry's lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
+        """Hold the lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
         return self._state.lock(self.name, timeout=timeout)
 
 

@@ -20,12 +20,6 @@ def open_shared_state(backend: str) -> SharedState:
         ``file:///path/of/a/directory``, or the URL of a Redis server (``redis://``, ``rediss://``).
     :raises MinutConfigurationError: if it is none of these. The message does not repeat it, because a URL
         may contain a password.
-    """Return the shared state at ``place``; in one process always the same one.
-
-    :param place: ``memory``, ``file`` (a directory of this user's below the temporary directory),
-        ``file:///path/of/a/directory``, or the URL of a Redis (``redis://``, ``rediss://``).
-    :raises MinutConfigurationError: if it is anything else. The text does not repeat it, since a URL
-        may hold a password.
     """
     if backend == "memory":
         return PROCESS_STATE

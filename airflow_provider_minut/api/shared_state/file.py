@@ -41,7 +41,7 @@ def default_directory() -> Path:
 
 
 class FileState(ReservationLog):
-    """Shared by the processes of one user on one host. A cache: if it fails, each process uses its own memory.
+    """Shared by the processes of one user on one host. A cache: if it fails, each process uses its memory.
 
     Entries are written to a new file, which is then renamed, so that no process reads half of one (updates,
     which are small and frequent, are written in place). Locks are the kernel's and are released when their
@@ -183,8 +183,8 @@ def _read_own_file(path: Path) -> bytes | None:
 def _locked(path: Path) -> Iterator[int]:
     """Open and lock a file of this user; the context is its descriptor.
 
-    The kernel's lock is used directly: this happens for every request, and takes a tenth of the time of a lock
-    object.
+    The kernel's lock is used directly: this happens for every request, and takes a tenth of the time of a
+    lock object.
     """
     deadline = time.monotonic() + UPDATE_LOCK_TIMEOUT_SECONDS
     while True:

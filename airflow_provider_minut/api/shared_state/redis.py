@@ -36,8 +36,8 @@ LOCK_LEASE_SECONDS = 3.0
 LOCK_POLL_SECONDS = 0.05
 
 # Uses Redis' clock, so that the clocks of the workers do not matter. KEYS: the log (a list of reservations,
-# oldest first) and the pause (which expires). ARGV: the maximum delay, how far ahead a reservation may lie, then
-# limit and window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
+# oldest first) and the pause (which expires). ARGV: the maximum delay, how far ahead a reservation may lie,
+# then limit and window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
 RESERVE_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
