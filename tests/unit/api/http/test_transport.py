@@ -390,7 +390,9 @@ def test_unreachable_proxy_is_named_without_its_password(clock):
         proxies={"https": "http://u:hunter22@127.0.0.1:9"},
         max_attempts=1,
     )
-    with pytest.raises(MinutConnectionError, match="the proxy is unreachable or rejected the request") as caught:
+    with pytest.raises(
+        MinutConnectionError, match="the proxy is unreachable or rejected the request"
+    ) as caught:
         get(make_transport(settings, clock=clock))
     assert "hunter22" not in str(caught.value)
 

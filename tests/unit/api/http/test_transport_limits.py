@@ -203,7 +203,10 @@ def test_no_connection_in_time_is_repeated_also_for_a_post(clock, monkeypatch):
 
 def test_broken_compression_is_named(clock):
     broken = GOOD.replace(b"\r\n\r\n", b"\r\nContent-Encoding: gzip\r\n\r\n")
-    with RawServer(broken) as server, pytest.raises(MinutConnectionError, match="the response has invalid compression"):
+    with (
+        RawServer(broken) as server,
+        pytest.raises(MinutConnectionError, match="the response has invalid compression"),
+    ):
         get(raw_transport(server, clock, max_attempts=1))
 
 
