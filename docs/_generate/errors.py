@@ -106,8 +106,7 @@ def page():
     found = texts()
     parts = [INTRODUCTION]
     for kind in classes():
-        remedy = f"\n**Remedy.** {kind.remedy}\n" if kind.remedy else ""
-        parts.append(f"## {kind.__name__}\n\n**Cause.** {kind.cause}\n{remedy}")
+        parts.append(f"## {kind.__name__}\n\n**Cause.** {kind.cause}\n\n**Remedy.** {kind.remedy}\n")
         rows = [f"| {name} | {text} |\n" for name, text in found.get(kind.__name__, ())]
         if rows:
             parts.append(f"| When | Text |\n|---|---|\n{''.join(rows)}")
