@@ -23,7 +23,7 @@ RELEASES = {
 PYTHONS = ("3.11", "3.12", "3.13")
 OLDEST_AND_NEWEST = ("tests-3.11(airflow='3.1')", "tests-3.13(airflow='3.3')")
 # Without the soak, which takes an hour: it runs only if named.
-BENCHMARKS = ("imports", "requests", "renewal", "extraction", "processes")
+BENCHMARKS = ("imports", "requests", "refresh", "extraction", "processes")
 
 # [tool.uv] in pyproject.toml pins the newest of everything; the matrix has its own constraints.
 OWN_PINS = "--no-config"

@@ -25,14 +25,14 @@ from typing import ClassVar
 class MinutError(Exception):
     """Base class of all errors that this package raises.
 
-    Its text is the message followed by the remedy. The documentation's page of errors is generated from
-    ``cause`` and ``remedy`` of each class.
+    Its text is the message followed by the remedy. ``docs/errors.md`` is generated from ``cause`` and
+    ``remedy`` of each class.
 
     :param message: What happened, and to which request.
     :param remedy: What to do about it. Default: the remedy of the class.
     """
 
-    cause: ClassVar[str] = "An operation failed; the text says why."
+    cause: ClassVar[str] = "An operation failed; the message contains the reason."
     remedy: str = ""
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
@@ -48,12 +48,12 @@ class MinutError(Exception):
 class MinutConfigurationError(MinutError, ValueError):
     """A setting or an argument is invalid. No request was sent.
 
-    :param field: The setting or argument, by the name that its user knows.
+    :param field: The setting or argument, by the name that the user knows.
     :param reason: What is wrong with it and what is accepted; never a value that may be secret.
     """
 
     cause = "A connection field, an option or an argument is invalid. No request was sent."
-    remedy = "Correct the field that the text begins with."
+    remedy = "Correct the field at the beginning of the message."
 
     def __init__(self, field: str, reason: str) -> None:
         super().__init__(f"{field}: {reason}")
@@ -79,7 +79,7 @@ class MinutResponseError(MinutError):
 
 
 class MinutStatusError(MinutError):
-    """The API responded with an error status.
+    """The API returned an error status.
 
     :param message: What happened, and to which request.
     :param remedy: What to do about it. Default: the remedy of the class.
@@ -88,7 +88,7 @@ class MinutStatusError(MinutError):
     :param retry_after: Seconds after which a retry makes sense; ``None`` if unknown.
     """
 
-    cause = "The API responded with an error status; the classes below tell which."
+    cause = "The API returned an error status; see the subclasses below."
 
     def __init__(
         self,
@@ -133,19 +133,19 @@ class MinutNotFoundError(MinutStatusError):
 class MinutRateLimitError(MinutStatusError):
     """Too many requests (429), or a delay by the rate limiter beyond the request deadline."""
 
-    cause = "Minut responded 429 to each attempt, or the rate limiter would delay a request too long."
+    cause = "Minut returned 429 for each attempt, or the rate limiter would delay a request too long."
     remedy = "Minut allows 120 requests/min; check whether another application uses the same client ID."
 
 
 class MinutServerError(MinutStatusError):
     """Minut failed to respond (5xx). A retry may succeed."""
 
-    cause = "Minut responded 5xx to each attempt."
+    cause = "Minut returned 5xx for each attempt."
     remedy = "The failure is on Minut's side (see status.minut.com). Retry later."
 
 
 class MinutRequestError(MinutStatusError):
     """The API rejected the request (any other 4xx)."""
 
-    cause = "The API rejected the request (any other 4xx); the text contains the reason that Minut gives."
+    cause = "The API rejected the request (any other 4xx); the message contains Minut's reason."
     remedy = "Correct the request."

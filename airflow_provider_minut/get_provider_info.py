@@ -1,30 +1,30 @@
-"""What Airflow wants to know of this provider. It reads this while it configures itself: no imports."""
+"""The provider's metadata. Airflow reads it while it loads its configuration: no imports."""
 
 from __future__ import annotations
 
 from typing import Any
 
-# Read by Airflow 3.2 and later; MinutHook hands the same to 3.1. No name in here may look like a
-# secret to Airflow (it masks by name) unless it is one: `proxies` is.
+# Read by Airflow 3.2 and later; MinutHook provides the same fields to 3.1. Airflow masks fields by name, so
+# no name may look like that of a secret unless the field is one: `proxies` is.
 CONN_FIELDS: dict[str, Any] = {
     "timeout": {
         "label": "Timeout (seconds)",
-        "description": "How long one attempt of a request may take. Default: 30.",
+        "description": "Maximum duration of one attempt of a request. Default: 30.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
     "max_attempts": {
-        "label": "Attempts",
-        "description": "How often a request is tried in all when that is safe and may help. Default: 5.",
+        "label": "Maximum attempts",
+        "description": "Maximum attempts of a request, if a retry is safe and may help. Default: 5.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
     "requests_per_second": {
         "label": "Requests per second",
-        "description": "At most so many, counted over all tasks that share the client ID. Default: 20.",
+        "description": "Rate limit, shared by all tasks that use the client ID. Default: 20.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
     "requests_per_minute": {
         "label": "Requests per minute",
-        "description": "At most so many, counted over all tasks that share the client ID. Default: 120.",
+        "description": "Rate limit, shared by all tasks that use the client ID. Default: 120.",
         "schema": {"type": ["integer", "null"], "minimum": 1},
     },
     "verify": {
@@ -34,25 +34,25 @@ CONN_FIELDS: dict[str, Any] = {
     },
     "proxies": {
         "label": "Proxy",
-        "description": "A proxy's URL, or a JSON object with one per scheme. Default: the environment's.",
+        "description": "URL of a proxy, or a JSON object with one per scheme. Default: from the environment.",
         "schema": {"type": ["string", "null"], "format": "password"},
     },
 }
 
-# The port stays visible: without one, the Test button of Airflow 3.3.2 refuses saved connections.
+# The port stays visible: without one, the Test button of Airflow 3.3.2 rejects saved connections.
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema"],
     "relabeling": {
         "login": "Client ID",
         "password": "Client secret",
         "host": "API base URL",
-        "port": "Port",  # Airflow 3.1 would write it small
+        "port": "Port",  # Airflow 3.1 would show it in lower case
     },
     "placeholders": {
         "login": "from 'Developer tools' in Minut's web app",
-        "password": "shown there beside the client ID",
+        "password": "next to the client ID in Minut's web app",
         "host": "https://api.minut.com/v8",
-        "port": "443 if you want to press Test; else not needed",
+        "port": "443; required only for the Test button",
     },
 }
 
@@ -60,14 +60,15 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
 _ASSETS = "airflow_provider_minut.assets.minut"
 
 _SHARED_STATE = """\
-Where processes share access tokens, encrypted, and the request budget: ``file`` (the default: a private
-directory of this user's below the temporary directory), ``memory`` (not at all), the ``file://`` URL of a
-directory, or a Redis for all workers of a cluster (``redis://``, ``rediss://``; extra ``redis``)."""
+Where processes share access tokens, encrypted, and the rate limit: ``file`` (the default: a private directory
+of the current user below the temporary directory), ``memory`` (not shared), the ``file://`` URL of a
+directory, or the URL of a Redis server for all workers of a cluster (``redis://``, ``rediss://``; requires
+the extra ``redis``)."""
 
 
 _EVENT_POLL_INTERVAL = """\
-Seconds between two polls for events by asset watchers, of one connection; however many watch, one polls. Each
-poll is a request of the budget. At least 1."""
+Seconds between two polls for events by the asset watchers of one connection; all watchers of a connection
+share one poll. Each poll is one request and counts against the rate limit. Minimum: 1."""
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -100,9 +101,9 @@ def get_provider_info() -> dict[str, Any]:
                         "description": _SHARED_STATE,
                         "version_added": "0.1.0",
                         "type": "string",
-                        "sensitive": True,  # a URL may hold a password
+                        "sensitive": True,  # a URL may contain a password
                         "example": "redis://redis.example.com:6379/1",
-                        # None: Airflow warns at every start of a sensitive value as short as "file".
+                        # None: Airflow warns at every start about a sensitive value as short as "file".
                         "default": None,
                     },
                     "event_poll_interval": {

@@ -21,7 +21,7 @@ AIRFLOW_VERSION = tuple(int(part) for part in version("apache-airflow").split(".
 CLIENT_ID = "0123456789abcdef"
 CLIENT_SECRET = "5ecret5ecret5ecret5ecret5ecret00"
 
-# The same examples in every run; to look for new ones: uv run pytest --hypothesis-profile=search
+# The same examples in every run; to search for new ones: uv run pytest --hypothesis-profile=search
 settings.register_profile("steady", deadline=None, derandomize=True, database=None, max_examples=150)
 settings.register_profile("search", deadline=None, max_examples=10_000)
 settings.register_profile(  # does it fail or not, for the mutation run: a smaller example takes seconds
@@ -48,7 +48,7 @@ def pytest_configure(config):
 
 
 class FakeClock(Clock):
-    """Time that passes only when a test says so, or when somebody sleeps."""
+    """Time that passes only when a test says so, or when code sleeps."""
 
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
@@ -89,9 +89,9 @@ def credentials() -> ClientCredentials:
 
 @pytest.fixture
 def make_client(httpserver, clock, credentials):
-    """Clients against pytest-httpserver's /v8, each with a state of its own unless it is given one.
+    """Clients against pytest-httpserver's /v8, each with its own state by default.
 
-    Their budget is no limit, because the clock stands still for it.
+    The rate limit is disabled, because the clock stands still.
     """
     clients = []
     no_limit = {"requests_per_second": 10**6, "requests_per_minute": 10**6}

@@ -1,4 +1,4 @@
-"""The Minut API, one method for each thing a caller wants."""
+"""The client of the Minut API, one method per operation."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from airflow_provider_minut.api.shared_state.encrypted import EncryptedEntry
 from airflow_provider_minut.api.shared_state.memory import PROCESS_STATE
 from airflow_provider_minut.exceptions import MinutAuthenticationError
 
-# A token that was issued within so many seconds proves the credentials; an older one only itself.
+# A token issued within this time proves that the credentials are valid; an older one only proves itself.
 PROOF_MAX_AGE_SECONDS = 60.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClientStatus:
-    """What is shared for a client now, without any secret.
+    """The shared state of a client, without any secret.
 
-    :param base_url: the API.
-    :param shared_state: where token and budget are shared, for people.
-    :param token_state: ``None`` if there is no token.
-    :param token_expires_at: seconds since the epoch, 0 without a token.
-    :param rejection: why the credentials were refused a moment ago; empty if they were not.
-    :param rate_limit: what is used of the request budget.
+    :param base_url: Base URL of the API.
+    :param shared_state: Description of the backend that stores the token and the reservations.
+    :param token_state: State of the access token; ``None`` without a token.
+    :param token_expires_at: Seconds since the epoch; 0 without a token.
+    :param rejection: Why Minut rejected the credentials recently; empty if it did not.
+    :param rate_limit: Current use of the rate limit.
     """
 
     base_url: str
@@ -53,18 +53,19 @@ class ClientStatus:
 class MinutClient(
     UsersResource, HomesResource, DevicesResource, EventsResource, ReadingsResource, WebhooksResource
 ):
-    """A connection to the Minut API. Threads may share it; a context manager closes it.
+    """A client of the Minut API. Thread-safe; usable as a context manager, which closes it.
 
-    :param credentials: the OAuth client.
-    :param settings: where to, how long, how often.
-    :param state: where token and request budget are shared.
-    :param on_secret: called with each value that must not appear in a log, before it is first used.
-    :param observe: called with ``requests`` or ``token_requests`` after each attempt, ``retries`` before
+    :param credentials: Client ID and secret.
+    :param settings: Base URL, timeouts, retries and rate limit. Default: the defaults of
+        :class:`~airflow_provider_minut.api.settings.ClientSettings`.
+    :param state: Backend that shares the access token and the rate limit with other clients.
+    :param on_secret: Called with each value that must not appear in a log, before it is first used.
+    :param observe: Called with ``requests`` or ``token_requests`` after each attempt, ``retries`` before
         each retry, ``rate_limited`` after each 429, and ``rate_limit_wait`` after each delay by the rate
         limiter; with 1, or the seconds of the delay; and with the ``method`` and ``status`` of an attempt
         (``none`` without a response). Exceptions that it raises are ignored.
-    :param clock: the time, and the way to wait.
-    :param jitter: returns a random number between its two arguments; it spreads retries and token refreshes
+    :param clock: Returns the time, and sleeps.
+    :param jitter: Returns a random number between its two arguments; it spreads retries and token refreshes
         of different clients over time.
     """
 
@@ -99,29 +100,30 @@ class MinutClient(
         """Send a request to any endpoint and return the parsed JSON.
 
         :param method: HTTP method, ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
-        :param path: path below the base URL, like ``/homes``.
-        :param params: the query; a list repeats its key, ``None`` leaves it out.
-        :param json: the body.
-        :return: the parsed JSON; ``None`` for an empty answer.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :param path: Path below the base URL, like ``/homes``.
+        :param params: Query parameters; a list repeats its key, ``None`` omits it.
+        :param json: Request body, sent as JSON.
+        :return: The parsed JSON; ``None`` for an empty body.
+        :raises MinutError: if the request fails; for the subclasses see
+            :mod:`airflow_provider_minut.exceptions`.
         """
         return self._transport.request(method, path, params=params, json=json, auth=BearerAuth(self._tokens))
 
     def get_access_token(self) -> str:
-        """Return an access token that is good for a request now. It is a secret.
+        """Return an access token that is valid for a request now. It is a secret.
 
-        :raises MinutAuthenticationError: the credentials were refused.
-        :raises MinutError: the token endpoint could not be asked, or answered nonsense.
+        :raises MinutAuthenticationError: if Minut rejected the credentials.
+        :raises MinutError: if the token endpoint is unreachable, or its response is invalid.
         """
         return self._tokens.get().value
 
     def validate_credentials(self) -> User:
-        """Prove that the credentials hold now, and return who owns them.
+        """Check that the credentials are valid now; return the user who owns them.
 
-        A token may outlive the credentials that bought it, so one older than a minute is no proof
-        and is replaced first.
+        A token may outlive the credentials with which it was requested. So a token older than a minute is
+        replaced first.
 
-        :raises MinutAuthenticationError: the credentials were refused.
+        :raises MinutAuthenticationError: if Minut rejects the credentials.
         :raises MinutError: as :meth:`request`.
         """
         self._tokens.get(max_age=PROOF_MAX_AGE_SECONDS)
@@ -129,18 +131,18 @@ class MinutClient(
 
     @property
     def request_count(self) -> int:
-        """How many requests this client has sent, repeated ones too; token requests do not count."""
+        """Number of requests that this client has sent, including retries, without token requests."""
         return self._transport.request_count
 
     @property
     def token_request_count(self) -> int:
-        """How often this client has asked for a token."""
+        """Number of times that this client has requested a token."""
         return self._tokens.request_count
 
     def encrypted_entry(self, purpose: str) -> EncryptedEntry:
-        """Return a place in the shared state for something that only these credentials open.
+        """Return a shared-state entry that only a client with these credentials can decrypt.
 
-        :param purpose: tells it from other such places.
+        :param purpose: Name that distinguishes it from other entries.
         """
         base_url = f"{purpose} of {self.settings.base_url}"
         return EncryptedEntry(
@@ -148,7 +150,7 @@ class MinutClient(
         )
 
     def status(self) -> ClientStatus:
-        """Return what is shared for this client now. This asks Minut nothing."""
+        """Return the shared state of this client. This sends no request."""
         entry = self._tokens.shared_entry()
         return ClientStatus(
             base_url=self.settings.base_url,
@@ -160,7 +162,7 @@ class MinutClient(
         )
 
     def close(self) -> None:
-        """Close the kept-alive connections."""
+        """Close the open connections."""
         self._transport.close()
 
     def __enter__(self) -> Self:

@@ -14,19 +14,19 @@ Jitter = Callable[[float, float], float]
 class Clock:
     """The system's clocks.
 
-    Two, because neither is enough: processes share wall time only, and wall time can step.
+    Both are needed: processes share only wall time, and wall time can be set back or forward.
     """
 
     def time(self) -> float:
-        """Return wall time, in seconds since the epoch."""
+        """Return the wall time, in seconds since the epoch."""
         return time.time()
 
     def monotonic(self) -> float:
-        """Return seconds on a clock that never steps and means nothing in another process."""
+        """Return seconds of a clock that is never set; not comparable between processes."""
         return time.monotonic()
 
     def sleep(self, seconds: float) -> None:
-        """Wait. Signals (Airflow's kill, its task timeout) end the wait by raising."""
+        """Sleep. A signal handler that raises (Airflow's SIGTERM and task timeout) ends it."""
         time.sleep(seconds)
 
 

@@ -1,4 +1,4 @@
-"""``airflow minut …``: what this package adds to Airflow's command line (Airflow 3.2 and later)."""
+"""The commands ``airflow minut …`` (Airflow 3.2 and later)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 def get_cli_commands() -> list[CLICommand]:
-    """Return the commands. Airflow calls this whatever command was given."""
+    """Return the commands. Airflow calls this for every command."""
     from airflow.cli.cli_config import ActionCommand, Arg, GroupCommand
 
     from airflow_provider_minut.cli.status import CONN_ID, DESCRIPTION
 
     status = ActionCommand(
         name="status",
-        help="Show whether a connection's credentials work, its access token, and the request budget",
+        help="Show the user, the access token and the rate limit of a connection",
         description=DESCRIPTION,
         func=_status,
-        args=(Arg(("conn_id",), **CONN_ID),),  # type: ignore[no-untyped-call]  # Airflow's, without types
+        args=(Arg(("conn_id",), **CONN_ID),),  # type: ignore[no-untyped-call]  # untyped in Airflow
     )
-    return [GroupCommand(name="minut", help="Look after connections to Minut", subcommands=(status,))]
+    return [GroupCommand(name="minut", help="Inspect connections to Minut", subcommands=(status,))]
 
 
 def _status(args: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""``airflow minut status``, ``minut-status``: how a connection is, for whoever is on call at night."""
+"""``airflow minut status`` and ``minut-status``: show the state of a connection."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ if TYPE_CHECKING:
 
 
 DESCRIPTION = """\
-Show whether a connection's credentials work, its access token, and the request budget. Run it where the tasks
-run, as their user. It makes one request, and shows no secret."""
-CONN_ID: dict[str, Any] = {"nargs": "?", "default": "minut_default", "help": "connection id (%(default)s)"}
+Check the credentials of a connection, and show its user, its access token and its rate limit. Run it on a
+worker, as the user of the worker. It sends one request and shows no secret."""
+CONN_ID: dict[str, Any] = {
+    "nargs": "?",
+    "default": "minut_default",
+    "help": "connection ID (default: %(default)s)",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run the command; return its exit code: 0 if Minut answered, 1 if not."""
+    """Run the command; return its exit code: 0 if the request succeeded, else 1."""
     parser = argparse.ArgumentParser(prog="minut-status", description=DESCRIPTION)
     parser.add_argument("conn_id", **CONN_ID)
     return show_status(parser.parse_args(argv).conn_id)
 
 
 def show_status(conn_id: str) -> int:
-    """Print how things are with a connection; return 0 if Minut answered, 1 if not."""
-    # Outside a task Airflow looks into its metadata database only in the server's context.
+    """Print the state of a connection; return 0 if the request succeeded, else 1."""
+    # Outside a task, Airflow reads connections from its metadata database only in the server context.
     os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
 
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -35,46 +39,46 @@ def show_status(conn_id: str) -> int:
     from airflow_provider_minut.exceptions import MinutError
     from airflow_provider_minut.hooks.minut import TEST_SETTINGS, MinutHook, who_is
 
-    _show("Connection", conn_id)
+    _print("Connection", conn_id)
     try:
         client = MinutHook(conn_id).open_client(TEST_SETTINGS)
     except (MinutError, AirflowNotFoundException) as error:
-        _show("Problem", str(error))
+        _print("Error", str(error))
         return 1
     with client:
-        problem = ""
+        message = ""
         try:
-            owner = who_is(client.get_current_user())
+            user = who_is(client.get_current_user())
         except MinutError as error:
-            owner, problem = "unknown, see the problem", str(error)
+            user, message = "unknown", str(error)
         status = client.status()
-    _show("API", status.base_url)
-    _show("Belongs to", owner)
-    _show("Shared in", status.shared_state)
-    _show("Token", _token(status))
-    _show("Rate limit", _budget(status))
-    if problem:
-        _show("Problem", problem)
-    return int(bool(problem))
+    _print("API", status.base_url)
+    _print("User", user)
+    _print("Shared state", status.shared_state)
+    _print("Token", _token(status))
+    _print("Rate limit", _rate_limit(status))
+    if message:
+        _print("Error", message)
+    return int(bool(message))
 
 
 def _token(status: ClientStatus) -> str:
     if status.token_state is None:
         return "none"
-    ends = datetime.fromtimestamp(status.token_expires_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    return f"{status.token_state.value}, ends {ends} (in {status.token_expires_at - time.time():.0f} s)"
+    expires = datetime.fromtimestamp(status.token_expires_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return f"{status.token_state.value}, expires {expires} (in {status.token_expires_at - time.time():.0f} s)"
 
 
-def _budget(status: ClientStatus) -> str:
-    budget = status.rate_limit
-    text = f"{budget.last_second} of {budget.per_second} used this second, "
-    text += f"{budget.last_minute} of {budget.per_minute} this minute"
-    if budget.waiting:
-        text += f"; {budget.waiting} requests wait for their turn"
-    if budget.paused:
-        text += f"; all wait {budget.paused:.0f} s because the API said that it is too much"
+def _rate_limit(status: ClientStatus) -> str:
+    limit = status.rate_limit
+    text = f"{limit.last_second} of {limit.per_second} requests in the last second, "
+    text += f"{limit.last_minute} of {limit.per_minute} in the last minute"
+    if limit.waiting:
+        text += f"; {limit.waiting} delayed"
+    if limit.paused:
+        text += f"; paused for {limit.paused:.0f} s after a 429 response"
     return text
 
 
-def _show(what: str, value: str) -> None:
-    print(f"{what:12}{value}")
+def _print(label: str, value: str) -> None:
+    print(f"{label:14}{value}")

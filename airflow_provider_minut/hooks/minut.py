@@ -1,4 +1,4 @@
-"""MinutHook: an Airflow connection, and the client that it describes."""
+"""MinutHook: provides the API client for an Airflow connection."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
     from airflow_provider_minut.api.models import User
 
-# The Test button blocks a thread of the API server, and minut-status a person: ask once, not for long.
+# The Test button blocks a thread of the API server, and minut-status its user: a single attempt, short
+# timeouts.
 TEST_SETTINGS = {"timeout": 3.0, "max_attempts": 1, "deadline": 4.0}
 
 
 class MinutHook(BaseHook):
-    """Talks to Minut with the client credentials of an Airflow connection.
+    """Interacts with the Minut API through an Airflow connection.
 
-    The connection is read when it is first needed. Access tokens are shared by all processes of this
-    user on this host that have the same credentials, and renewed before they expire.
+    The connection is read on first use. Access tokens are shared by all processes that have the same
+    credentials and the same shared state, by default those of this user on this host, and refreshed before
+    they expire.
 
-    .. seealso:: ``docs/connection.md`` for the connection's fields.
+    .. seealso:: ``docs/connection.md`` for the fields of the connection.
 
-    :param minut_conn_id: id of a connection of type ``minut``.
+    :param minut_conn_id: ID of a connection of type ``minut``.
     """
 
     conn_name_attr = "minut_conn_id"
@@ -45,10 +47,10 @@ class MinutHook(BaseHook):
         self._client: MinutClient | None = None
 
     def get_conn(self) -> MinutClient:
-        """Return the client for the connection, always the same one.
+        """Return the client for the connection; the same object for each call.
 
-        :raises MinutConfigurationError: if the connection is not usable; the error names the field.
-        :raises AirflowNotFoundException: if there is no such connection.
+        :raises MinutConfigurationError: if the connection is invalid; the error names the field.
+        :raises AirflowNotFoundException: if the connection does not exist.
         """
         if self._client is None:
             self._client = self._build_client(self.get_connection(self.minut_conn_id))
@@ -57,49 +59,51 @@ class MinutHook(BaseHook):
     async def aget_conn(self) -> MinutClient:
         """Return the client without blocking the event loop, for triggers.
 
-        The client itself is synchronous: call it through asgiref's ``sync_to_async``. A token is masked
-        where it is first used, and with Airflow 3.1 a thread of ``asyncio.to_thread`` that does so ends
-        the whole triggerer.
+        The client itself is synchronous: call it through asgiref's ``sync_to_async``. A token is masked in
+        the thread that first uses it, and in Airflow 3.1 masking in a thread of ``asyncio.to_thread``
+        terminates the triggerer.
 
-        :raises MinutConfigurationError: if the connection is not usable; the error names the field.
-        :raises AirflowNotFoundException: if there is no such connection.
+        :raises MinutConfigurationError: if the connection is invalid; the error names the field.
+        :raises AirflowNotFoundException: if the connection does not exist.
         """
         if self._client is None:
             from asgiref.sync import sync_to_async
 
-            # In a thread: importing requests takes a while, and masking waits for the supervisor.
+            # In a thread: importing requests is slow, and masking waits for the supervisor.
             self._client = await sync_to_async(self.get_conn, thread_sensitive=False)()
         return self._client
 
     def get_access_token(self) -> str:
-        """Return an access token that is good for a request now. Airflow masks it in logs; it is a secret.
+        """Return an access token that is valid for a request now. It is a secret; Airflow masks it in logs.
 
-        :raises MinutAuthenticationError: the credentials were refused.
-        :raises MinutError: the token endpoint could not be asked, or answered nonsense.
+        :raises MinutAuthenticationError: if Minut rejected the credentials.
+        :raises MinutError: if the token endpoint is unreachable, or its response is invalid.
         """
         return self.get_conn().get_access_token()
 
     def get_current_user(self) -> User:
         """Return the user who owns the credentials (``GET /users/me``), a dict with a ``user_id``.
 
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :raises MinutError: if the request fails; for the subclasses see
+            :mod:`airflow_provider_minut.exceptions`.
         """
         return self.get_conn().get_current_user()
 
     def open_client(self, overrides: dict[str, Any]) -> MinutClient:
-        """Return a new client for the connection, some of whose settings are overridden.
+        """Return a new client for the connection, with some settings overridden.
 
-        :param overrides: of :class:`~airflow_provider_minut.api.settings.ClientSettings`.
-        :raises MinutConfigurationError: if the connection is not usable; the error names the field.
-        :raises AirflowNotFoundException: if there is no such connection.
+        :param overrides: Fields of :class:`~airflow_provider_minut.api.settings.ClientSettings`.
+        :raises MinutConfigurationError: if the connection is invalid; the error names the field.
+        :raises AirflowNotFoundException: if the connection does not exist.
         """
         return self._build_client(self.get_connection(self.minut_conn_id), overrides)
 
     def test_connection(self) -> tuple[bool, str]:
-        """Try the credentials, for Airflow's Test button and ``airflow connections test``.
+        """Test the credentials, for Airflow's Test button and ``airflow connections test``.
 
-        :return: whether they hold, and a sentence for the user without any secret. Takes at most
-            about ten seconds, and never raises.
+        It takes at most about ten seconds and never raises.
+
+        :return: Whether the credentials are valid, and a message for the user without any secret.
         """
         from airflow_provider_minut.exceptions import MinutError
 
@@ -109,10 +113,10 @@ class MinutHook(BaseHook):
         except MinutError as error:
             return False, str(error)
         except Exception as error:
-            # Airflow shows this text as it is, so it names the kind of error and no more.
+            # Airflow shows this text unchanged, so it contains only the class of the error.
             self.log.debug("The connection test failed unexpectedly.", exc_info=True)
             return False, f"The connection could not be tested ({type(error).__name__}); see the debug log."
-        return True, f"Minut knows the credentials: they belong to {who_is(user)}."
+        return True, f"Connection successfully tested. Authenticated as {who_is(user)}."
 
     def _build_client(self, connection: Connection, overrides: dict[str, Any] | None = None) -> MinutClient:
         from airflow.sdk.log import mask_secret
@@ -140,7 +144,7 @@ class MinutHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return the form's standard fields. Airflow 3.1 asks here, later ones read the provider info."""
+        """Return the standard fields of the form, for Airflow 3.1; later versions read the provider info."""
         behaviour = UI_FIELD_BEHAVIOUR
         return {
             "hidden_fields": behaviour["hidden-fields"],
@@ -150,7 +154,7 @@ class MinutHook(BaseHook):
 
     @classmethod
     def get_connection_form_widgets(cls) -> dict[str, Any]:
-        """Return the form's own fields. Airflow 3.1 asks here, later ones read the provider info."""
+        """Return the extra fields of the form, for Airflow 3.1; later versions read the provider info."""
         from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
         from wtforms import IntegerField, PasswordField, StringField
         from wtforms.validators import Optional
@@ -179,6 +183,6 @@ def minut_client(minut_conn_id: str) -> Iterator[MinutClient]:
 
 
 def who_is(user: User) -> str:
-    """Return a user's name and id, for people to read."""
+    """Return a user's name and ID as text."""
     name = user.get("fullname") or user.get("email")
     return f"{name} (user {user['user_id']})" if name else f"user {user['user_id']}"

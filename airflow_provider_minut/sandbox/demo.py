@@ -130,7 +130,7 @@ def _requests_made(sandbox: Sandbox | None, log: Path) -> str:
         return (
             f"{stats['token_requests']} for a token, {stats['requests'].get('GET /users/me', 0)} to /users/me"
         )
-    tokens = log.read_text(errors="replace").count("Got an access token from Minut")
+    tokens = log.read_text(errors="replace").count("Received an access token")
     return f"{tokens} for a token"
 
 

@@ -1,1 +1,1 @@
-"""Writes the pages of the documentation that say what the code says: ``nox -s generate``."""
+"""Generates the pages of the documentation that are derived from the code: ``nox -s generate``."""

@@ -155,7 +155,7 @@ def short_tokens(processes=8, seconds=60, lifetime=6) -> None:
         show(
             "  longest wait for a token, ms",
             f"{max(longest for _, longest in outcomes) * 1000:.0f}",
-            "no renewal",
+            "no refresh",
         )
 
 
@@ -210,7 +210,7 @@ def killed_renewers(kind, times=50) -> None:
 
 def damaged_files(times=10_000) -> None:
     """Random bytes, a cut, or the content of another file, in any file of the directory."""
-    chance, failed, longest = random.Random(1), 0, 0.0
+    rng, failed, longest = random.Random(1), 0, 0.0
     with api(rate_limit=False) as (base_url, credentials, stats), tempfile.TemporaryDirectory() as folder:
         settings = ClientSettings(base_url=base_url, **NO_LIMIT)
         state = FileState(Path(folder) / "state")
@@ -223,10 +223,10 @@ def damaged_files(times=10_000) -> None:
                     failed += 1
             longest = max(longest, time.perf_counter() - started)
             files = [path for path in (Path(folder) / "state").iterdir() if path.stat().st_size]
-            victim, other = chance.choice(files), chance.choice(files).read_bytes()
+            victim, other = rng.choice(files), rng.choice(files).read_bytes()
             old = victim.read_bytes()
-            damages = [chance.randbytes(chance.randrange(400)), old[: chance.randrange(len(old))], other]
-            victim.write_bytes(chance.choice(damages))
+            damages = [rng.randbytes(rng.randrange(400)), old[: rng.randrange(len(old))], other]
+            victim.write_bytes(rng.choice(damages))
         show(f"calls that failed over {times} damaged files", failed, "0")
         show("  longest call, ms", f"{longest * 1000:.0f}", "no wait")
         show("  new tokens", stats()["token_requests"], "at most one each")

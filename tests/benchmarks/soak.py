@@ -253,7 +253,7 @@ class Soak:
         rows = [
             ("Runs", ", ".join(f"{dag_id} {count} x {state}" for dag_id, state, count in runs)),
             ("Tasks", f"{as_text(tasks)}; retries: {retries}"),
-            ("Requests", f"{sum(stats['requests'].values())}, answered {as_text(statuses)}"),
+            ("Requests", f"{sum(stats['requests'].values())}, returned {as_text(statuses)}"),
             ("Faults injected", f"{sum(by_fault.values())}: {as_text(by_fault)}"),
             ("429s for exceeding the limits", statuses.get("429", 0) - by_fault.get("429", 0)),
             ("Peak request rate", f"{stats['max_in_1s']} in a second, {stats['max_in_60s']} in a minute"),

@@ -16,6 +16,6 @@ SEEDS = (
 
 def one_input(data: bytes) -> None:
     """Fail unless it is an aware time that can be sent, or none."""
-    moment = from_text(data.decode("utf-8", "surrogateescape"))
-    assert moment is None or moment.tzinfo is UTC
-    assert moment is None or from_text(to_text(moment)) <= moment
+    time = from_text(data.decode("utf-8", "surrogateescape"))
+    assert time is None or time.tzinfo is UTC
+    assert time is None or from_text(to_text(time)) <= time

@@ -87,7 +87,7 @@ def test_readings(client, device_id, sensor):
     readings = list(client.iter_readings(device_id, sensor, start_at=start, end_at=end))
     times = [reading["time"] for reading in readings]
     assert times == sorted(set(times))
-    assert all(start <= moment < end for moment in times)
+    assert all(start <= at < end for at in times)
     assert readings
 
 

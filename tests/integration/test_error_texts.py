@@ -16,7 +16,7 @@ def test_every_error_that_is_raised_has_a_text():
     assert set(found) == raised
 
 
-def test_causes_and_remedies_are_told_apart():
+def test_causes_and_remedies_are_distinct():
     own = [kind for kind in classes() if "remedy" in vars(kind)]
     assert len({kind.remedy for kind in own}) == len(own) >= 9
     assert len({kind.cause for kind in classes()}) == len(classes())

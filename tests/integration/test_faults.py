@@ -1,6 +1,6 @@
-"""What happens when something goes wrong: every row of the table in tests/integration/faults.
+"""Every row of the table of faults in tests/integration/faults.
 
-Whatever the row, nothing secret may be in the error, in what it hides, in its traceback or in any log.
+In no row may a secret be in the error, in an attached exception, in the traceback or in any log.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from docs._generate.faults import PAGE, page
 from tests.integration.faults.fault import SECRETS, Bench
 from tests.integration.faults.table import GROUPS
 
-# The request, the endpoint or the field that an error is about.
+# The request, the endpoint or the field that caused the error.
 SUBJECT = re.compile(
     r"^[a-z_]+: |(GET|POST|PUT|PATCH|DELETE) /\w|[Tt]he token endpoint|access_token|token_type"
 )
@@ -22,9 +22,9 @@ ROWS = [fault for group in GROUPS.values() for fault in group]
 
 
 def _parameter(fault):
-    reason = "only root can mount a file system or give files away"
+    reason = "only root can mount a file system or change the owner of a file"
     marks = [pytest.mark.skipif(os.geteuid() != 0, reason=reason)] if fault.needs_root else []
-    return pytest.param(fault, id=fault.what, marks=marks)
+    return pytest.param(fault, id=fault.name, marks=marks)
 
 
 @pytest.fixture
@@ -40,12 +40,12 @@ def test_fault(bench, fault):
     outcome = bench.run(fault)
     assert outcome.error == fault.error, outcome.text or outcome.value
     if fault.error:
-        assert fault.says in outcome.text
+        assert fault.message in outcome.text
     else:
         assert outcome.value == fault.value
     if fault.error.startswith("Minut"):
-        assert SUBJECT.search(outcome.text), "which request, or which field?"
-    assert fault.warns in outcome.logs
+        assert SUBJECT.search(outcome.text), "the request or the field is missing"
+    assert fault.log in outcome.logs
     assert len(bench.server.requests) in fault.sent_range
     assert len(bench.server.token_requests) == fault.tokens
     least, most = fault.waits
@@ -62,7 +62,7 @@ def test_fault(bench, fault):
 
 
 def test_rows_are_many_and_distinct():
-    names = [fault.what for fault in ROWS]
+    names = [fault.name for fault in ROWS]
     assert len(set(names)) == len(names) >= 100
 
 

@@ -49,7 +49,7 @@ def api(httpserver):
         base_url = httpserver.url_for("/v8")
         lifetime = 3600.0
         slow_tokens = 0
-        refused = 0
+        rejected = 0
         lock = threading.Lock()
 
     Api.tokens = {}  # when each ends
@@ -64,7 +64,7 @@ def api(httpserver):
 
     def user(request):
         if Api.tokens.get(request.headers["Authorization"][7:], 0) < time.time():
-            Api.refused += 1
+            Api.rejected += 1
             return Response(status=401)
         return Response('{"user_id": "u"}')
 
@@ -81,7 +81,7 @@ def test_processes_that_start_together_make_one_token_request(api, tmp_path):
     assert len(api.tokens) == 1
 
 
-def test_killed_renewer_is_replaced_within_seconds(api, tmp_path):
+def test_killed_refresher_is_replaced_within_seconds(api, tmp_path):
     api.slow_tokens = 1
     killed = start(tmp_path / "state", api.base_url)
     give_up = time.monotonic() + 10
@@ -99,13 +99,13 @@ def test_killed_renewer_is_replaced_within_seconds(api, tmp_path):
     assert len(api.tokens) == 2
 
 
-def test_short_tokens_are_renewed_by_one_and_used_by_all(api, tmp_path):
+def test_short_tokens_are_refreshed_by_one_and_used_by_all(api, tmp_path):
     api.lifetime = 6.0
     processes = [start(tmp_path / "state", api.base_url, 80, 0.1) for _ in range(4)]
     for process in processes:
         process.join(60)
     assert {process.exitcode for process in processes} == {0}
-    assert api.refused == 0
+    assert api.rejected == 0
     assert 2 <= len(api.tokens) <= 3
 
 

@@ -1,4 +1,4 @@
-"""A real Redis: one token and one budget for a cluster, and no task that fails because of it."""
+"""A real Redis: one token and one rate limit for a cluster, and no task that fails because of Redis."""
 
 from __future__ import annotations
 
@@ -68,11 +68,11 @@ def test_processes_share_one_token_and_nothing_readable(sandbox, redis_server):
 
 
 def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
-    """Reservations are granted ahead of time, so nobody has to wait to see what is granted."""
-    chance = random.Random(1)
+    """Reservations are granted ahead of time, so the test does not have to wait."""
+    rng = random.Random(1)
     for _ in range(5):
         redis_server.admin.flushall()
-        rates = [Rate(chance.randrange(1, 8), 1.25), Rate(chance.randrange(8, 40), 60.25)]
+        rates = [Rate(rng.randrange(1, 8), 1.25), Rate(rng.randrange(8, 40), 60.25)]
         # Somewhere between the two, Redis read its clock.
         earliest, latest = [], []
         state = RedisState(redis_server.url, fallback=MemoryState())
@@ -85,7 +85,7 @@ def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
                 latest.append(time.time() + wait)
 
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(take, [chance.choice([0.5, 2000]) for _ in range(300)]))
+            list(threads.map(take, [rng.choice([0.5, 2000]) for _ in range(300)]))
         earliest.sort()
         latest.sort()
         for rate in rates:
@@ -93,7 +93,7 @@ def test_no_interleaving_breaks_a_window_or_the_order(redis_server):
                 assert last - first >= rate.window - 1e-3
 
 
-def test_slot_too_late_is_not_taken(state):
+def test_reservation_beyond_the_limit_is_not_made(state):
     assert state.reserve("log", [Rate(1, 60)], now=0, within=1) == 0
     assert state.reserve("log", [Rate(1, 60)], now=0, within=1) == pytest.approx(60, abs=0.5)
     assert len(state.reservations("log", now=0).ahead) == 1

@@ -47,7 +47,7 @@ TESTS = {
     "api/auth/provider": [
         "tests/unit/api/auth/test_provider_refresh.py",
         "tests/unit/api/auth/test_provider.py",
-        "tests/unit/api/test_rate_limiter.py::test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue",
+        "tests/unit/api/test_rate_limiter.py::test_requests_of_a_client_keep_the_limit_and_token_requests_do_not_wait",
     ],
     "api/http/transport": [
         "tests/unit/api/http/test_transport_limits.py",

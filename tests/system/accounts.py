@@ -16,11 +16,11 @@ from airflow_provider_minut.sandbox.sandbox import Sandbox
 FAILURES = {
     "minut_good": "",
     "minut_wrong_secret": r"Minut rejected the client credentials",
-    "minut_token_revoked": r"answered 401",
-    "minut_server_gone": r"got no answer from http://127\.0\.0\.1:9/v8: connection refused",
+    "minut_token_revoked": r"returned 401",
+    "minut_server_gone": r"got no response from http://127\.0\.0\.1:9/v8: connection refused",
     "minut_bad_setting": r"the extra 'timeout': must be a number of seconds greater than 0 and at most 1000000, not -1",
-    "minut_server_errors": r"answered (429|502|504|200 with)|got no answer",
-    "minut_server_repeats": r"answered (500: |200 with \d+ bytes of text/html that are not JSON, titled ')",
+    "minut_server_errors": r"returned (429|502|504|200 with)|got no response",
+    "minut_server_repeats": r"returned (500: |200 with \d+ bytes of text/html that are not JSON, titled ')",
 }
 
 

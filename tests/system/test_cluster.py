@@ -91,5 +91,5 @@ def test_200_tasks_on_two_workers_make_one_token_request(started, sandbox, added
     assert stats["max_in_60s"] <= 120
     assert not [path for worker in workers for path in worker.glob("airflow-provider-minut-*")]
     shown = cluster.run("minut-status")
-    assert (shown.returncode, "Shared in   Redis at 127.0.0.1" in shown.stdout) == (0, True), shown.stdout
+    assert (shown.returncode, "Shared state  Redis at 127.0.0.1" in shown.stdout) == (0, True), shown.stdout
     assert sandbox.stats()["token_requests"] == 1

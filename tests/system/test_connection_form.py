@@ -70,7 +70,7 @@ def add(page, sandbox, **changes):
     for label, value in {**fields, **changes}.items():
         form.get_by_label(label).fill(value)
     form.get_by_role("button", name="Extra Fields", exact=True).click()
-    form.get_by_label("Attempts").fill("2")
+    form.get_by_label("Maximum attempts").fill("2")
     return save(page, form)
 
 

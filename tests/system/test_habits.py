@@ -187,8 +187,8 @@ def test_taskflow_task_with_rejected_credentials_is_not_retried(airflow):
 def test_command_shows_the_status_of_a_connection(airflow):
     with Sandbox() as minut:
         environment = {"AIRFLOW_CONN_MINUT_DEFAULT": minut.connection_json}
-        assert "Belongs to  Alex Sandbox" in airflow.run("minut", "status", **environment)
-        assert "Problem " in airflow.run("minut", "status", "no_such", code=1, **environment)
+        assert "User          Alex Sandbox" in airflow.run("minut", "status", **environment)
+        assert "Error " in airflow.run("minut", "status", "no_such", code=1, **environment)
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION < (3, 2), reason="commands of providers came with Airflow 3.2")
@@ -197,7 +197,7 @@ def test_command_finds_a_connection_that_is_in_the_database(airflow):
         fields = json.loads(minut.connection_json)
         words = ("--conn-type", "minut", "--conn-login", fields["login"], "--conn-host", fields["host"])
         airflow.run("connections", "add", "stored", *words, "--conn-password", fields["password"])
-        assert "Belongs to  Alex Sandbox" in airflow.run("minut", "status", "stored")
+        assert "User          Alex Sandbox" in airflow.run("minut", "status", "stored")
 
 
 @pytest.mark.skipif(AIRFLOW_VERSION >= (3, 2), reason="Airflow 3.2 has commands of providers")

@@ -115,9 +115,9 @@ def test_status_shows_the_user_and_the_usage(installed, added_connection, sandbo
     assert shown.returncode == 0, shown.stdout
     for expected in (
         sandbox.base_url,
-        "Shared in   the directory",
-        "Token       fresh",
-        "1 of 120 this minute",
+        "Shared state  directory",
+        "Token         fresh",
+        "1 of 120 in the last minute",
     ):
         assert expected in shown.stdout
     assert sandbox.client_secret not in shown.stdout

@@ -182,7 +182,7 @@ def test_nothing_that_airflow_keeps_holds_a_secret(
     for conn_id in FAILURES:
         shown = airflow.run("minut-status", conn_id, AIRFLOW__LOGGING__LOGGING_LEVEL="DEBUG")
         assert shown.returncode == (conn_id != "minut_good"), shown.stdout
-        assert re.search(FAILURES[conn_id] or "Belongs to  Alex Sandbox", shown.stdout), shown.stdout
+        assert re.search(FAILURES[conn_id] or "User          Alex Sandbox", shown.stdout), shown.stdout
         (tmp_path / f"status_{conn_id}.txt").write_text(shown.stdout)
     for conn_id, fields in connections.items():
         message = press_test(airflow, conn_id, fields)

@@ -54,10 +54,10 @@ def test_base_url_is_composed(fields, base_url):
     [
         ({"login": None}, "the field Client ID (login): is missing"),
         ({"login": " "}, "the field Client ID (login): is missing"),
-        ({"login": "a:b"}, "the field Client ID (login): must not hold a colon"),
+        ({"login": "a:b"}, "the field Client ID (login): must not contain a colon"),
         ({"password": None}, "the field Client secret (password): is missing"),
         ({"password": ""}, "the field Client secret (password): is missing"),
-        ({"password": "line\nbreak"}, "the field Client secret (password): holds a line break"),
+        ({"password": "line\nbreak"}, "the field Client secret (password): contains a line break"),
         ({"host": "http://api.minut.com/v8"}, "the field API base URL (host): plain http would send"),
         (
             {"host": "http://127.0.0.1.evil.example/v8"},

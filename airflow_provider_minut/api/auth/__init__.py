@@ -1,1 +1,1 @@
-"""Client credentials, access tokens, and when they are refreshed."""
+"""Client credentials, access tokens, and their refresh."""

@@ -1,15 +1,15 @@
-"""Client credentials, the token they buy, when it is renewed, and how it is attached.
+"""Requests an access token with client credentials, refreshes it, and attaches it to requests.
 
-The life of a token has three parts::
+A token has three states::
 
     issued ─────────── fresh ───────────┬────── due ─────┬─── spent ──┤ expires
-                       use it           │ use it; one    │ wait for   │
-                                        │ renews it      │ the one    │
-                                        │ meanwhile      │ that renews│
+                       use it           │ use it; one    │ wait until │
+                                        │ process        │ a process  │
+                                        │ refreshes it   │ refreshed it
 
-*Due* begins ``min(8 % of the lifetime, 5 min)`` before the end, less a little jitter so that not
-everybody starts at once; *spent* begins ``min(3 %, 30 s)`` before it, because servers reject tokens
-shortly before they end.
+*Due* begins ``min(8 % of the lifetime, 5 min)`` before the token expires, minus a jitter so that processes
+do not all refresh at once; *spent* begins ``min(3 %, 30 s)`` before it expires, because servers reject
+tokens shortly before.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ from airflow_provider_minut.exceptions import (
 log = logging.getLogger(__name__)
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
-# Exactly what developer.minut.com shows, response_type included, at every renewal.
+# Exactly as on developer.minut.com, including response_type; the same for every refresh.
 TOKEN_FORM = {"grant_type": "client_credentials", "response_type": "token"}
-# RFC 6749, 5.2 and 4.1.2.1: the client is refused, whatever status that comes with.
+# RFC 6749, 5.2 and 4.1.2.1: the server rejects the client, with any status.
 OAUTH_REJECTIONS = frozenset({"invalid_client", "unauthorized_client", "invalid_grant", "access_denied"})
 
-# Seconds that a token request may take when a call waits for it, and when none does.
+# Maximum duration of a token request for which a call waits, and of one in the background.
 TOKEN_DEADLINE_SECONDS, BACKGROUND_DEADLINE_SECONDS = 30.0, 5.0
-# How long those who wait for somebody else's renewal sleep before they look for its result.
+# Interval at which a process that waits for another one's refresh polls for the result.
 REFRESH_POLL_SECONDS = 0.25
-# Seconds for which a rejection is remembered, so that retries in a loop do not lock the account.
+# Duration for which a rejection is cached, so that retries in a loop do not lock the account.
 REJECTION_CACHE_SECONDS = (30.0, 60.0)
-# Seconds between attempts to renew a token that still lives.
+# Delay between attempts to refresh a token that is still valid.
 BACKGROUND_RETRY_SECONDS = (20.0, 40.0)
-# A renewed token that is refused as well shows that the 401 has another reason; for so many seconds
-# it is not renewed again.
+# If the API rejects a refreshed token too, the 401 has another reason; for this long the token is not
+# refreshed again.
 FUTILE_REFRESH_SECONDS = 60.0
 
 
 class BasicAuth(Auth):
-    """Attaches client credentials, for the token request only."""
+    """Attaches the client credentials; for the token request only."""
 
     def __init__(self, credentials: ClientCredentials) -> None:
         self._credentials = credentials
@@ -62,12 +62,12 @@ class BasicAuth(Auth):
         return f"Basic {self._credentials.basic}"
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what a server might repeat."""
+        """Return the values that a server might echo."""
         return self._credentials.client_secret, self._credentials.basic
 
 
 class BearerAuth(Auth):
-    """Attaches the current access token to the attempts of one call, and replaces it once if refused."""
+    """Attaches the current access token to the attempts of one call; replaces it once after a 401."""
 
     def __init__(self, tokens: TokenProvider) -> None:
         self._tokens = tokens
@@ -80,11 +80,11 @@ class BearerAuth(Auth):
         return f"Bearer {self._token.value}"
 
     def secrets(self) -> tuple[str, ...]:
-        """Return what a server might repeat."""
+        """Return the values that a server might echo."""
         return (self._token.value,) if self._token else ()
 
     def rejected(self) -> bool:
-        """Drop the refused token; return whether the request is worth one replay."""
+        """Drop the rejected token; return whether to replay the request with a new one."""
         if self._token is None:
             return False
         if self._replayed:
@@ -95,15 +95,15 @@ class BearerAuth(Auth):
 
 
 class TokenProvider:
-    """Has a valid access token whenever one is asked for, with as few token requests as can be.
+    """Provides a valid access token with as few token requests as possible.
 
-    Whoever shares ``state`` and has the same credentials for the same base URL shares the token:
-    one renews, the others get its result. While the old token lives nobody waits.
+    All clients with the same ``state``, credentials and base URL share the token: one refreshes it, the
+    others get the result. While the old token is valid, no call waits.
 
-    :param credentials: what the token is asked for with.
-    :param transport: sends the token request; its clock and jitter are used here too.
-    :param state: where the token is shared.
-    :param on_secret: called with each value that must not appear in a log, before it is first used.
+    :param credentials: Client ID and secret.
+    :param transport: Sends the token request; its clock and jitter are used here too.
+    :param state: Backend that shares the token.
+    :param on_secret: Called with each value that must not appear in a log, before it is first used.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class TokenProvider:
         self._on_secret = on_secret
         self._token: Token | None = None
         self._masked: Token | None = None
-        self._dropped = ""  # the value that was refused last
+        self._dropped = ""  # the value that was rejected last
         self._futile = ("", 0.0)
         self._refresh_thread: threading.Thread | None = None
         self._next_refresh_at = 0.0
@@ -131,12 +131,12 @@ class TokenProvider:
         on_secret(credentials.basic)
 
     def get(self, *, max_age: float | None = None) -> Token:
-        """Return a token that is good for a request now.
+        """Return a token that is valid for a request now.
 
-        :param max_age: seconds since it was issued, for those who want proof that the credentials
-            hold and not just that a token does.
-        :raises MinutAuthenticationError: the credentials were refused, now or a moment ago.
-        :raises MinutError: the token endpoint could not be asked, or answered nonsense.
+        :param max_age: Maximum age of the token in seconds. A recent token proves that the credentials are
+            valid; an older one only proves itself.
+        :raises MinutAuthenticationError: if Minut rejected the credentials, now or recently.
+        :raises MinutError: if the token endpoint is unreachable, or its response is invalid.
         """
         token = self._token
         if token is None or max_age is not None:
@@ -153,14 +153,14 @@ class TokenProvider:
         return token
 
     def shared_entry(self) -> TokenEntry:
-        """Return what is shared now, without asking for anything."""
+        """Return the shared entry. This sends no request."""
         return TokenEntry.load(self._shared.read(), self._clock, self._jitter)
 
     def invalidate(self, token: Token) -> bool:
-        """Forget a token that the API refused; return whether a new one may help.
+        """Drop a token that the API rejected; return whether a new one may help.
 
-        Only if it is still the current one: of many calls that were refused together, the first
-        replaces it and the others find its successor.
+        It is dropped only if it is still the current one: of several calls that were rejected at the same
+        time, the first replaces it, and the others use its successor.
         """
         value, until = self._futile
         if token.value == value and self._clock.monotonic() < until:
@@ -171,26 +171,26 @@ class TokenProvider:
         return True
 
     def note_futile_refresh(self, token: Token) -> None:
-        """Remember that a token from a replay was refused too: the 401 has another reason."""
+        """Note that the API rejected the token of a replay too: the 401 has another reason."""
         self._futile = (token.value, self._clock.monotonic() + FUTILE_REFRESH_SECONDS)
 
     def _refreshed(self, max_age: float | None) -> Token:
-        """Return a usable token, made by whoever is first; the others wait for it."""
+        """Return a usable token; one process requests it, the others wait."""
         oldest = 0.0 if max_age is None else self._clock.time() - max_age
         deadline = min(TOKEN_DEADLINE_SECONDS, self._transport.settings.deadline)
-        give_up = self._clock.monotonic() + deadline
+        end = self._clock.monotonic() + deadline
         while True:
-            late = self._clock.monotonic() >= give_up
+            late = self._clock.monotonic() >= end
             if token := self._cached(oldest):
                 return token
-            with self._shared.lock(timeout=REFRESH_POLL_SECONDS) as mine:
-                if token := self._cached(oldest):  # made by the one who held the lock before
+            with self._shared.lock(timeout=REFRESH_POLL_SECONDS) as held:
+                if token := self._cached(oldest):  # requested by the previous holder of the lock
                     return token
-                if mine or late:  # late: whoever renews hangs, so ask once and for this call alone
-                    return self._request_token(deadline, None if mine else 1, share=mine)
+                if held or late:  # late: the process that refreshes hangs, so one request for this call only
+                    return self._request_token(deadline, None if held else 1, share=held)
 
     def _cached(self, oldest: float) -> Token | None:
-        """Return a usable token that this process or another one has."""
+        """Return a usable token of this process or the shared state."""
         entry = self.shared_entry()
         for token in (self._token, entry.token):
             if token and self._is_usable(token) and token.issued_at >= oldest:
@@ -207,47 +207,47 @@ class TokenProvider:
         return token.value != self._dropped and token.state(self._clock) is not TokenState.SPENT
 
     def _refresh_in_background(self) -> None:
-        """Start a renewal unless one is under way. A daemon thread: it must not keep a process alive."""
+        """Start a refresh unless one is running. A daemon thread does not keep the process alive."""
         alive = self._refresh_thread is not None and self._refresh_thread.is_alive()
         if not alive and self._clock.monotonic() >= self._next_refresh_at:
             self._refresh_thread = threading.Thread(target=self._refresh, name="minut-token", daemon=True)
             self._refresh_thread.start()
 
     def _refresh(self) -> None:
-        with self._shared.lock(timeout=0) as mine:
+        with self._shared.lock(timeout=0) as held:
             entry = self.shared_entry()
             token = entry.token
             if token and self._is_usable(token) and token.state(self._clock) is TokenState.FRESH:
                 self._token = token
-            elif not mine or self._clock.time() < entry.retry_at:
-                # Somebody else renews, or just failed to. Look again soon, measured in lifetimes.
+            elif not held or self._clock.time() < entry.retry_at:
+                # Another process refreshes, or just failed to. Try again after a fraction of the lifetime.
                 self._next_refresh_at = self._clock.monotonic() + (token.lifetime / 100 if token else 1.0)
             else:
                 try:
                     self._request_token(BACKGROUND_DEADLINE_SECONDS, 1, share=True)
                 except MinutError as error:
-                    pause = self._jitter(*BACKGROUND_RETRY_SECONDS)
-                    self._next_refresh_at = self._clock.monotonic() + pause
-                    entry.retry_at = self._clock.time() + pause
+                    delay = self._jitter(*BACKGROUND_RETRY_SECONDS)
+                    self._next_refresh_at = self._clock.monotonic() + delay
+                    entry.retry_at = self._clock.time() + delay
                     self._share(entry)
-                    text = "The access token could not be renewed yet; the present one is used on. %s"
+                    text = "Failed to refresh the access token; continuing with the current one. %s"
                     log.warning(text, error)
 
     def _request_token(self, deadline: float, max_attempts: int | None, *, share: bool) -> Token:
         before = self._clock.time(), self._clock.monotonic()
         self.request_count += 1
         try:
-            reply = self._transport.request(
+            response = self._transport.request(
                 "POST",
                 TOKEN_PATH,
                 auth=self._auth,
                 form=TOKEN_FORM,
                 repeatable=True,
-                queued=False,
+                rate_limited=False,
                 max_attempts=max_attempts,
                 deadline=deadline,
             )
-            token = token_from_response(reply, before, self._jitter)
+            token = token_from_response(response, before, self._jitter)
         except MinutStatusError as error:
             if error.status not in {401, 403} and error.code not in OAUTH_REJECTIONS:
                 raise
@@ -261,5 +261,5 @@ class TokenProvider:
         self._token = token
         if share:
             self._share(TokenEntry(token))
-        log.info("Got an access token from Minut, valid for %.0f s.", token.lifetime)
+        log.info("Received an access token, valid for %.0f s.", token.lifetime)
         return token

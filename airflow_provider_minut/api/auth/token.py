@@ -1,4 +1,4 @@
-"""One access token: what is believed of the reply it came in, how long it lives, how it is shared."""
+"""An access token: validation of the token response, lifetime, and the shared entry."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from airflow_provider_minut.exceptions import (
 
 log = logging.getLogger(__name__)
 
-# Seconds that a token is used if the reply does not say usefully (RFC 6749, 5.1: only RECOMMENDED).
+# Used if the response has no usable expires_in, which is only RECOMMENDED (RFC 6749, 5.1).
 DEFAULT_LIFETIME_SECONDS = 600.0
 MAX_LIFETIME_SECONDS = 86_400.0
 MAX_TOKEN_CHARACTERS = 16_384
 
-# RFC 6749, 4.1.2.1: the client is not to blame.
+# RFC 6749, 4.1.2.1: errors of the server, not of the client.
 OAUTH_SERVER_ERRORS = frozenset({"server_error", "temporarily_unavailable"})
 
 ENTRY_VERSION = 1
-# Seconds by which the clocks of two processes may differ. What was issued later than that from now
-# on comes from a clock that has since been set back, and says nothing.
+# Maximum difference between the clocks of two processes. A token issued further in the future was stored
+# before the clock was set back, so its age is unknown.
 CLOCK_TOLERANCE_SECONDS = 60.0
 
 
 class TokenState(enum.Enum):
-    """Which part of its life a token is in."""
+    """State of a token, see :mod:`~airflow_provider_minut.api.auth.provider`."""
 
     FRESH = "fresh"
     DUE = "due"
@@ -43,13 +43,13 @@ class TokenState(enum.Enum):
 
 
 class Token:
-    """An access token. Opaque: it is never parsed.
+    """An access token. It is opaque: its value is never parsed.
 
-    :param value: what follows ``Bearer`` in the header.
-    :param issued_at: seconds since the epoch, from just before it was asked for.
-    :param lifetime: seconds from then on.
-    :param received_at: the same moment as ``issued_at`` on the monotonic clock of this process.
-    :param jitter: returns a random number between its two arguments; it spreads refreshes over time.
+    :param value: Value that follows ``Bearer`` in the header.
+    :param issued_at: Seconds since the epoch, just before the token request.
+    :param lifetime: Seconds from ``issued_at`` until the token expires.
+    :param received_at: The same point in time as ``issued_at``, on the monotonic clock of this process.
+    :param jitter: Returns a random number between its two arguments; it spreads refreshes over time.
     """
 
     __slots__ = ("_due", "_ends_at", "_spent", "issued_at", "lifetime", "value")
@@ -61,8 +61,8 @@ class Token:
         self.issued_at = issued_at
         self.lifetime = lifetime
         self._ends_at = received_at + lifetime
-        # Short tokens are renewed late, so that ten lifetimes cost at most eleven requests.
-        # Jitter: the first to find the token due renews it before the others look.
+        # Short-lived tokens are refreshed late, so that ten lifetimes need at most eleven token requests.
+        # Jitter: the first process for which the token is due refreshes it before it is due for the others.
         self._due = min(0.08 * lifetime, 300.0) * jitter(0.8, 1.0)
         self._spent = min(0.03 * lifetime, 30.0)
 
@@ -72,7 +72,7 @@ class Token:
         return self.issued_at + self.lifetime
 
     def state(self, clock: Clock) -> TokenState:
-        """Return the part of its life; the clock that makes it older is believed."""
+        """Return the state, by whichever clock leaves less time."""
         left = min(self.expires_at - clock.time(), self._ends_at - clock.monotonic())
         if left > self._due:
             return TokenState.FRESH
@@ -82,49 +82,51 @@ class Token:
         return f"Token(lifetime={self.lifetime:.0f} s)"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("tokens are not serialised: pass the connection id")
+        raise TypeError("tokens are not serializable; pass the connection ID")
 
 
-def token_from_response(reply: Any, before: tuple[float, float], jitter: Jitter) -> Token:
-    """Return the token in a reply of the token endpoint (RFC 6749, 5.1).
+def token_from_response(data: Any, before: tuple[float, float], jitter: Jitter) -> Token:
+    """Return the token in a response of the token endpoint (RFC 6749, 5.1).
 
-    :param reply: the parsed JSON.
-    :param before: wall and monotonic time just before the request; a slow reply thus never makes the
-        token look younger than it is.
-    :param jitter: see :class:`Token`.
-    :raises MinutResponseError: if there is no usable token in it.
-    :raises MinutServerError: if it says that the server failed, although its status said success.
-    :raises MinutRequestError: if it names any other OAuth error.
+    :param data: Parsed JSON of the response.
+    :param before: Wall and monotonic time just before the request, so that a slow response does not make the
+        token appear younger than it is.
+    :param jitter: See :class:`Token`.
+    :raises MinutResponseError: if the response contains no usable token.
+    :raises MinutServerError: if a successful response reports an error of the server.
+    :raises MinutRequestError: if it reports any other OAuth error.
     """
-    where = f"The token endpoint answered {type(reply).__name__ if reply is not None else 'nothing'}"
-    if not isinstance(reply, Mapping):
-        raise MinutResponseError(f"{where}, not a JSON object.")
-    if isinstance(reply.get("error"), str):
-        raise _error_in_success(reply["error"])
-    value = reply.get("access_token")
+    if not isinstance(data, Mapping):
+        found = "null or an empty body" if data is None else f"a value of type {type(data).__name__}"
+        raise MinutResponseError(f"The token endpoint returned {found}, not a JSON object.")
+    if isinstance(data.get("error"), str):
+        raise _error_in_success(data["error"])
+    value = data.get("access_token")
     if not isinstance(value, str) or not value:
         raise MinutResponseError("The token endpoint's response has no usable access_token.")
     if not _is_sendable(value):
-        raise MinutResponseError("The access_token has characters that a token cannot have, or is too long.")
-    kind = reply.get("token_type", "Bearer")
+        raise MinutResponseError(
+            "The access_token contains characters that are not allowed in a token, or is too long."
+        )
+    kind = data.get("token_type", "Bearer")
     if not isinstance(kind, str) or kind.lower() != "bearer":  # RFC 6749, 7.1
         raise MinutResponseError("The token_type is not Bearer, so the token cannot be used.")
-    return Token(value, before[0], _lifetime(reply.get("expires_in")), before[1], jitter=jitter)
+    return Token(value, before[0], _lifetime(data.get("expires_in")), before[1], jitter=jitter)
 
 
 def _is_sendable(value: str) -> bool:
-    """Return whether it is a token by RFC 6750, 2.1. A line break above all must never reach a header."""
+    """Return whether it is a token by RFC 6750, 2.1. In particular, it must not contain a line break."""
     return len(value) <= MAX_TOKEN_CHARACTERS and bool(re.fullmatch(r"[A-Za-z0-9._~+/-]+=*", value))
 
 
 def _error_in_success(code: str) -> MinutStatusError:
     shown = code if re.fullmatch(r"[a-z_]{1,40}", code) else "unknown"
     kind = MinutServerError if code in OAUTH_SERVER_ERRORS else MinutRequestError
-    return kind(f"The token endpoint answered 200 with the OAuth error {shown}.", status=200, code=code)
+    return kind(f"The token endpoint returned 200 with the OAuth error {shown}.", status=200, code=code)
 
 
 def _lifetime(expires_in: Any) -> float:
-    """Return a safe lifetime in seconds for whatever ``expires_in`` holds."""
+    """Return a lifetime in seconds for any value of ``expires_in``."""
     seconds = math.nan
     if isinstance(expires_in, int | float | str) and not isinstance(expires_in, bool):
         try:
@@ -136,17 +138,17 @@ def _lifetime(expires_in: Any) -> float:
     if seconds > 0 and not math.isinf(seconds):
         return seconds
     log.warning(
-        "The token reply has no usable expires_in; the token is used for %.0f s.", DEFAULT_LIFETIME_SECONDS
+        "The token response has no usable expires_in; using the token for %.0f s.", DEFAULT_LIFETIME_SECONDS
     )
     return DEFAULT_LIFETIME_SECONDS
 
 
 class TokenEntry:
-    """What those who share a token tell each other.
+    """The shared entry of a token.
 
-    :param token: the token, if there is one.
-    :param rejection: what to tell the user, if the credentials were refused.
-    :param retry_at: seconds since the epoch before which the token endpoint is left in peace.
+    :param token: The token, if there is one.
+    :param rejection: Message for the user if Minut rejected the credentials.
+    :param retry_at: Seconds since the epoch before which no token is requested.
     """
 
     __slots__ = ("rejection", "retry_at", "token")
@@ -158,7 +160,7 @@ class TokenEntry:
 
     @property
     def ends_at(self) -> float:
-        """Seconds since the epoch after which nothing in it is of use."""
+        """Seconds since the epoch after which the entry is obsolete."""
         return max(self.retry_at, self.token.expires_at if self.token else 0.0)
 
     def dump(self) -> bytes:
@@ -174,7 +176,7 @@ class TokenEntry:
 
     @classmethod
     def load(cls, entry: bytes | None, clock: Clock, jitter: Jitter) -> TokenEntry:
-        """Return what is usable of an entry: nothing, if it is broken, foreign or from the future."""
+        """Return the usable part of an entry; an empty entry if it is invalid or from the future."""
         if entry is None:
             return cls()
         now = clock.time()
@@ -190,7 +192,7 @@ class TokenEntry:
                     data["access_token"], data["issued_at"], data["lifetime"], clock, jitter
                 )
         except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-            log.debug("A shared token entry cannot be read; it is replaced.")
+            log.debug("The shared token entry is invalid; it is replaced.")
             return cls()
         return loaded
 
@@ -198,7 +200,7 @@ class TokenEntry:
 def _shared_token(
     value: str, issued_at: float, lifetime: float, clock: Clock, jitter: Jitter
 ) -> Token | None:
-    """Return the token that another process got, unless it is none, or from the future."""
+    """Return the token of another process; ``None`` if it is invalid or from the future."""
     age = clock.time() - issued_at
     if not (
         -CLOCK_TOLERANCE_SECONDS <= age < MAX_LIFETIME_SECONDS
@@ -206,5 +208,5 @@ def _shared_token(
         and _is_sendable(value)
     ):
         return None
-    # The age by the wall clock is all that processes share.
+    # Processes share only the wall clock.
     return Token(value, issued_at, lifetime, clock.monotonic() - max(age, 0.0), jitter=jitter)

@@ -1,1 +1,1 @@
-"""The one request path: transport, retries, responses, network errors."""
+"""The request path: transport, retries, responses, network errors."""

@@ -1,6 +1,6 @@
-"""Connections on which the read timeout is for a whole answer, from its first byte to its last.
+"""Connections whose read timeout applies to a whole response, from its first byte to its last.
 
-For requests and urllib3 it begins anew with every byte, and headers that drip never run into it.
+In requests and urllib3 it starts anew with every byte, so that headers sent byte by byte never exceed it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ import urllib3.connectionpool
 
 
 class _TimedFile(io.RawIOBase):
-    """Reads from a socket until the socket's own timeout is used up, in all."""
+    """Reads from a socket until the socket's timeout has elapsed in total."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._file = sock.makefile("rb", buffering=0)
         self._timeout = sock.gettimeout()
-        self._give_up = time.monotonic() + (self._timeout or 0.0)
+        self._deadline = time.monotonic() + (self._timeout or 0.0)
 
     def readable(self) -> bool:
         return True
@@ -31,14 +31,14 @@ class _TimedFile(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._timeout is None:
             return self._file.readinto(buffer)
-        left = self._give_up - time.monotonic()
+        left = self._deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError
         self._sock.settimeout(left)
         try:
             return self._file.readinto(buffer)
         finally:
-            self._sock.settimeout(self._timeout)  # the next request on this connection sends with it
+            self._sock.settimeout(self._timeout)  # the next request on this connection uses it
 
     def close(self) -> None:
         self._file.close()
@@ -46,7 +46,7 @@ class _TimedFile(io.RawIOBase):
 
 
 class _TimedSocket:
-    """As much of a socket as http.client reads an answer from."""
+    """The part of a socket's interface that http.client uses to read a response."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -57,7 +57,7 @@ class _TimedSocket:
 
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        # Of a socket, http.client uses no more than makefile(), which this one has.
+        # http.client uses only makefile() of a socket.
         super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # see above
 
 
@@ -81,10 +81,10 @@ _POOLS = {"http": _Pool, "https": _TLSPool}
 
 
 class TimedAdapter(requests.adapters.HTTPAdapter):
-    """An adapter whose read timeout is for the headers and the body together."""
+    """An adapter whose read timeout applies to the headers and the body together."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools for direct connections."""
+        """Create the pools for direct connections."""
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _POOLS
 

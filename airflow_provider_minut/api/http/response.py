@@ -1,4 +1,4 @@
-"""What the API answered, and what to make of it. Nothing is believed before it is checked."""
+"""Responses of the API: parsed JSON or a typed error. Every part is validated before it is used."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ _BY_STATUS: dict[int, type[MinutStatusError]] = {
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One answer, read to its end.
+    """A complete response.
 
     :param status: HTTP status code.
-    :param headers: the headers, whatever their case.
-    :param body: the decoded body.
+    :param headers: Headers, case-insensitive.
+    :param body: Decoded body.
     """
 
     status: int
@@ -48,62 +48,66 @@ class Response:
     body: bytes
 
     @property
-    def kind(self) -> str:
+    def media_type(self) -> str:
         """The media type, without parameters."""
-        kind = self.headers.get("Content-Type", "").partition(";")[0].lower()
-        return _one_line(kind) or "no content type"
+        media_type = self.headers.get("Content-Type", "").partition(";")[0].lower()
+        return _one_line(media_type) or "no content type"
 
 
-def parse_json(what: str, reply: Response, *, secrets: tuple[str, ...] = ()) -> Any:
+def parse_json(request: str, response: Response, *, secrets: tuple[str, ...] = ()) -> Any:
     """Return the body as JSON; ``None`` if it is empty.
 
-    :param what: the request, for the message.
-    :param secrets: values to blot out should the server repeat them.
-    :raises MinutResponseError: if the body is anything but JSON in UTF-8.
+    :param request: Method and path, for the message.
+    :param response: The response.
+    :param secrets: Values to redact if the server echoes them.
+    :raises MinutResponseError: if the body is not JSON in UTF-8.
     """
-    if not reply.body:
+    if not response.body:
         return None
-    # ValueError: also bad UTF-8, and numbers too long for int().
+    # ValueError: also invalid UTF-8, and numbers too long for int().
     with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(reply.body.decode("utf-8-sig"))
-    # Raised out here, so that no JSONDecodeError hangs on it: that holds the document, perhaps a token.
-    size = f"{len(reply.body)} bytes of {reply.kind}"
+        return json.loads(response.body.decode("utf-8-sig"))
+    # Raised here, so that no JSONDecodeError is attached: it contains the document, perhaps with a token.
+    size = f"{len(response.body)} bytes of {response.media_type}"
     raise MinutResponseError(
-        f"{what} answered {reply.status} with {size} that are not JSON{_title(reply, secrets)}."
+        f"{request} returned {response.status} with {size} that are not JSON{_title(response, secrets)}."
     )
 
 
-def error_from_response(what: str, reply: Response, *, secrets: tuple[str, ...] = ()) -> MinutError:
-    """Return the typed error for an answer whose status is not 2xx.
+def error_from_response(request: str, response: Response, *, secrets: tuple[str, ...] = ()) -> MinutError:
+    """Return the typed error for a response whose status is not 2xx.
 
-    :param what: the request, for the message.
-    :param secrets: values to blot out should the server repeat them.
+    :param request: Method and path, for the message.
+    :param response: The response.
+    :param secrets: Values to redact if the server echoes them.
     """
-    if 300 <= reply.status < 400:
-        where = _one_line(_host(reply.headers.get("Location", "")), secrets)
-        text = f"{what} answered {reply.status}, a redirect to {where}. It was not followed: credentials stay"
-        return MinutResponseError(f"{text} with the base URL.")
-    code, said = _what_it_said(reply, secrets)
-    text = f"{what} answered {reply.status}{f': {said}' if said else ''}."
-    kind = MinutServerError if reply.status >= 500 else _BY_STATUS.get(reply.status, MinutRequestError)
-    if reply.status < 200 or reply.status >= 600:
-        return MinutResponseError(f"{text} That is no status a final answer can have.")
-    wait = retry_after(reply.headers)
-    return kind(text, status=reply.status, code=code, retry_after=wait)
+    if 300 <= response.status < 400:
+        host = _one_line(_host(response.headers.get("Location", "")), secrets)
+        text = f"{request} returned {response.status}, a redirect to {host}. It was not followed:"
+        return MinutResponseError(f"{text} credentials are sent only to the base URL.")
+    code, message = _code_and_message(response, secrets)
+    text = f"{request} returned {response.status}{f': {message}' if message else ''}."
+    error_class = (
+        MinutServerError if response.status >= 500 else _BY_STATUS.get(response.status, MinutRequestError)
+    )
+    if response.status < 200 or response.status >= 600:
+        return MinutResponseError(f"{text} This is not a valid status of a final response.")
+    wait = retry_after(response.headers)
+    return error_class(text, status=response.status, code=code, retry_after=wait)
 
 
 def _host(location: str) -> str:
     try:
         return urlsplit(location).hostname or "another path"
     except ValueError:
-        return "something that is no URL"
+        return "an invalid URL"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Return the seconds that ``Retry-After`` asks for, at least 0; ``None`` if it says nothing usable.
+    """Return the seconds of ``Retry-After``, at least 0; ``None`` if it is missing or invalid.
 
-    Both forms of RFC 9110, 10.2.3. A date is compared with the answer's own ``Date``, so that the
-    clock of this machine does not matter.
+    Both forms of RFC 9110, 10.2.3, are supported. A date is compared with the ``Date`` of the response, so
+    that the clock of this machine does not matter.
     """
     value = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,19}", value):
@@ -123,33 +127,33 @@ def _http_date(value: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime has no zone; HTTP means UTC
 
 
-def _what_it_said(reply: Response, secrets: tuple[str, ...]) -> tuple[str | None, str]:
-    """Return the error code and the message of an error body, in whatever shape it came.
+def _code_and_message(response: Response, secrets: tuple[str, ...]) -> tuple[str | None, str]:
+    """Return the error code and the message of an error body.
 
-    Minut documents no error body. Seen: ``message`` with ``error_key``; RFC 6749 adds ``error`` and
-    ``error_description``; behind proxies there is HTML or plain text.
+    Minut does not document error bodies. Known are ``message`` with ``error_key``; RFC 6749 adds ``error``
+    and ``error_description``; proxies return HTML or plain text.
     """
     try:
-        body = json.loads(reply.body)
+        body = json.loads(response.body)
     except (ValueError, RecursionError):
-        if reply.kind == "text/plain":
-            return None, _one_line(reply.body.decode("utf-8", "replace"), secrets)
-        return None, _title(reply, secrets).removeprefix(", ")
+        if response.media_type == "text/plain":
+            return None, _one_line(response.body.decode("utf-8", "replace"), secrets)
+        return None, _title(response, secrets).removeprefix(", ")
     if not isinstance(body, dict):
         return None, ""
     code = next((body[k] for k in ("error", "error_key") if isinstance(body.get(k), str)), None)
     keys = ("message", "error_description", "error")
-    said = next((body[k] for k in keys if body.get(k) and isinstance(body[k], str)), "")
-    return code, _one_line(said, secrets)
+    message = next((body[k] for k in keys if body.get(k) and isinstance(body[k], str)), "")
+    return code, _one_line(message, secrets)
 
 
-def _title(reply: Response, secrets: tuple[str, ...]) -> str:
-    title = re.search(rb"<title[^>]*>(.{1,300}?)</title", reply.body[:8192], re.IGNORECASE | re.DOTALL)
+def _title(response: Response, secrets: tuple[str, ...]) -> str:
+    title = re.search(rb"<title[^>]*>(.{1,300}?)</title", response.body[:8192], re.IGNORECASE | re.DOTALL)
     return f", titled '{_one_line(title[1].decode('utf-8', 'replace'), secrets)}'" if title else ""
 
 
 def _one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
-    for secret in secrets:  # before it is cut: a part of one is too much as well
+    for secret in secrets:  # before truncation, so that no part of a secret remains
         text = text.replace(secret, "***")
     printable = "".join(c if c.isprintable() else " " for c in text)
     return " ".join(printable.split())[:MAX_MESSAGE_CHARACTERS].rstrip(".")

@@ -1,4 +1,4 @@
-"""What is sent again, how often, and after how long."""
+"""Which requests are retried, how often, and after which delay."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ import tenacity
 from airflow_provider_minut.api.clock import Clock, Jitter
 from airflow_provider_minut.exceptions import MinutError, MinutStatusError
 
-# What may be repeated although the first try may have been carried out (RFC 9110, 9.2.2).
+# Methods that may be retried although the first attempt may have been processed (RFC 9110, 9.2.2).
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
-# Statuses that a later try may not meet again. 502 and 504 are seen from Minut in production. On
-# 429 and 503 the request was refused before it was carried out, so even a POST may be repeated.
+# Statuses after which a retry may succeed. Minut has been seen to return 502 and 504 in production. With 429
+# and 503 the server rejects a request before it processes it, so even a POST may be retried.
 TRANSIENT_STATUSES = frozenset({429, 502, 503, 504})
-REFUSED_STATUSES = frozenset({429, 503})
+UNPROCESSED_STATUSES = frozenset({429, 503})
 
-# A longer Retry-After is handed to the caller: Airflow can reschedule, a sleeping task only holds a slot.
+# A longer Retry-After is passed to the caller: Airflow can reschedule a task; a sleeping task occupies a
+# slot.
 MAX_RETRY_AFTER_SECONDS = 60.0
 FIRST_BACKOFF_SECONDS, MAX_BACKOFF_SECONDS = 1.0, 30.0
 
 
 class TransientError(Exception):
-    """Carries an error that another attempt may not meet.
+    """Contains an error after which a retry may succeed.
 
-    :param error: what is raised in the end.
+    :param error: Error to raise after the last attempt.
     """
 
     def __init__(self, error: MinutError) -> None:
@@ -41,19 +42,19 @@ def retrying(
     jitter: Jitter,
     announce: Callable[[MinutError, float, int], None],
 ) -> tenacity.Retrying:
-    """Return the loop that repeats an attempt while that may help and is in time.
+    """Return the loop that retries an attempt while this may help and the deadline allows it.
 
-    An attempt asks for another one by raising :class:`TransientError`.
+    An attempt is retried if it raises :class:`TransientError`.
 
-    :param max_attempts: how often in all.
-    :param deadline: when to give up, on the monotonic clock.
-    :param clock: the time, and the way to wait.
-    :param jitter: returns a random number between its two arguments.
-    :param announce: called before each pause with the error, the seconds, and the number of the attempt
-        that follows.
+    :param max_attempts: Maximum number of attempts.
+    :param deadline: Time of the deadline, on the monotonic clock.
+    :param clock: Returns the time, and sleeps.
+    :param jitter: Returns a random number between its two arguments.
+    :param announce: Called before each delay with the error, the delay in seconds, and the number of the next
+        attempt.
     """
 
-    def hopeless(state: tenacity.RetryCallState) -> bool:
+    def is_last(state: tenacity.RetryCallState) -> bool:
         return (
             state.attempt_number >= max_attempts
             or _retry_after(state) > MAX_RETRY_AFTER_SECONDS
@@ -61,8 +62,8 @@ def retrying(
         )
 
     return tenacity.Retrying(
-        stop=hopeless,
-        wait=lambda state: _pause(state, jitter),
+        stop=is_last,
+        wait=lambda state: _delay(state, jitter),
         retry=tenacity.retry_if_exception_type(TransientError),
         sleep=clock.sleep,
         before_sleep=lambda state: announce(_failure(state), state.upcoming_sleep, state.attempt_number + 1),
@@ -71,19 +72,19 @@ def retrying(
 
 
 def _failure(state: tenacity.RetryCallState) -> MinutError:
-    """Return what made the latest attempt fail. tenacity asks only after transient errors."""
+    """Return the error of the latest attempt. tenacity calls this only after transient errors."""
     transient = state.outcome.exception() if state.outcome else None
     assert isinstance(transient, TransientError)  # noqa: S101 - for the type checker
     return transient.error
 
 
-def _pause(state: tenacity.RetryCallState, jitter: Jitter) -> float:
-    """Return seconds to wait before the next attempt: full jitter, but never less than Retry-After."""
+def _delay(state: tenacity.RetryCallState, jitter: Jitter) -> float:
+    """Return the seconds until the next attempt: full jitter, but at least Retry-After."""
     backoff = min(MAX_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**state.attempt_number)
     return max(jitter(0, backoff), _retry_after(state))
 
 
 def _retry_after(state: tenacity.RetryCallState) -> float:
-    """Return the seconds that the API asked to wait, 0 if it did not ask."""
+    """Return the Retry-After of the latest response in seconds, 0 without one."""
     error = _failure(state)
     return (error.retry_after or 0.0) if isinstance(error, MinutStatusError) else 0.0

@@ -1,4 +1,4 @@
-"""The one way a request reaches Minut: time limits, retries, size limits and typed errors."""
+"""Sends all requests to Minut: timeouts, retries, size limits and typed errors."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from airflow_provider_minut.api.http.network_errors import (
 from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json
 from airflow_provider_minut.api.http.retry import (
     IDEMPOTENT_METHODS,
-    REFUSED_STATUSES,
     TRANSIENT_STATUSES,
+    UNPROCESSED_STATUSES,
     TransientError,
     retrying,
 )
@@ -45,35 +45,35 @@ log = logging.getLogger(__name__)
 
 METHODS = IDEMPOTENT_METHODS | {"POST", "PATCH"}
 
-# Bounds the memory that an answer can take, compressed or not.
+# Limits the memory for a response, compressed or not.
 MAX_BODY_BYTES = 32 * 1024 * 1024
-# What nothing at all takes on the wire at most, if it is compressed.
+# The maximum size of an empty body that is compressed.
 MAX_EMPTY_BYTES = 20
-# Called with the name of what happened, how often or how many seconds, and what kind of it.
+# Called with the name of a metric, its value (a count or seconds) and its tags.
 Observer = Callable[[str, float, dict[str, str]], None]
 
 USER_AGENT = f"airflow-provider-minut/{version('airflow-provider-minut')} requests/{requests.__version__}"
 
 
 class Auth(ABC):
-    """Credentials of one call, for each of its attempts."""
+    """Credentials for the attempts of one call."""
 
     @abstractmethod
     def header(self) -> str:
         """Return the value of the ``Authorization`` header; this may request a token."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Return the values that must not be repeated if the server echoes them."""
+        """Return the values to redact if the server echoes them."""
         return ()
 
     def rejected(self) -> bool:
-        """Take note of a 401; return whether other credentials are worth one more try."""
+        """Handle a 401; return whether a retry with other credentials makes sense."""
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """What stays the same over all attempts of one request."""
+    """The properties that all attempts of a request share."""
 
     method: str
     path: str
@@ -82,7 +82,7 @@ class _Call:
     form: Any
     auth: Auth
     repeatable: bool
-    queued: bool
+    rate_limited: bool
     deadline: float  # on the monotonic clock
 
     def __str__(self) -> str:
@@ -90,13 +90,13 @@ class _Call:
 
 
 class Transport:
-    """Sends requests to one API over one kept-alive ``requests.Session``; threads may share it.
+    """Sends requests to one API over one ``requests.Session``. Thread-safe.
 
-    :param settings: where to and how long.
-    :param rate_limiter: grants each attempt its turn.
-    :param observe: told of each request, see :class:`~airflow_provider_minut.api.client.MinutClient`.
-    :param clock: the time, and the way to wait.
-    :param jitter: returns a random number between its two arguments; it spreads retries over time.
+    :param settings: Base URL, timeouts and retries.
+    :param rate_limiter: Delays each attempt.
+    :param observe: Called for each request, see :class:`~airflow_provider_minut.api.client.MinutClient`.
+    :param clock: Returns the time, and sleeps.
+    :param jitter: Returns a random number between its two arguments; it spreads retries over time.
     """
 
     def __init__(
@@ -129,93 +129,93 @@ class Transport:
         json: Any = None,
         form: dict[str, str] | None = None,
         repeatable: bool | None = None,
-        queued: bool = True,
+        rate_limited: bool = True,
         max_attempts: int | None = None,
         deadline: float | None = None,
     ) -> Any:
-        """Send one request, again if that is safe and may help, and return the parsed JSON.
+        """Send one request, retry it if that is safe and may help, and return the parsed JSON.
 
         :param method: HTTP method.
-        :param path: path below the base URL, like ``/users/me``.
-        :param auth: credentials, attached to each attempt after its wait.
-        :param params: the query, as requests takes it.
-        :param json: body to send as JSON.
-        :param form: body to send form-encoded.
-        :param repeatable: whether repeating is safe; by default what RFC 9110 says of the method.
-        :param queued: whether to wait for a turn in the budget. Not the token request: all wait for it.
-        :param max_attempts: fewer attempts than the settings allow.
-        :param deadline: fewer seconds in all than the settings allow.
-        :return: the parsed JSON; ``None`` for an empty body.
-        :raises MinutError: the child that fits, see :mod:`airflow_provider_minut.exceptions`.
+        :param path: Path below the base URL, like ``/users/me``.
+        :param auth: Credentials, attached to each attempt after its delay.
+        :param params: Query parameters, as requests accepts them.
+        :param json: Request body, sent as JSON.
+        :param form: Request body, sent form-encoded.
+        :param repeatable: Whether a retry is safe. Default: if the method is idempotent (RFC 9110).
+        :param rate_limited: Whether the rate limiter applies. Not to token requests, for which others wait.
+        :param max_attempts: Maximum number of attempts. Default: from the settings.
+        :param deadline: Maximum duration in seconds. Default: from the settings.
+        :return: The parsed JSON; ``None`` for an empty body.
+        :raises MinutError: if the request fails; for the subclasses see
+            :mod:`airflow_provider_minut.exceptions`.
         """
         if method not in METHODS:
             raise MinutConfigurationError("method", f"must be one of {', '.join(sorted(METHODS))}")
         check_path(path)
         if repeatable is None:
             repeatable = method in IDEMPOTENT_METHODS
-        give_up = self.clock.monotonic() + (deadline or self.settings.deadline)
-        call = _Call(method, path, params, json, form, auth, repeatable, queued, give_up)
-        most = max_attempts or self.settings.max_attempts
+        end = self.clock.monotonic() + (deadline or self.settings.deadline)
+        call = _Call(method, path, params, json, form, auth, repeatable, rate_limited, end)
+        limit = max_attempts or self.settings.max_attempts
 
         def announce(error: MinutError, seconds: float, number: int) -> None:
-            text = "%s Trying again in %.1f s (attempt %d of %d)."
-            log.warning(text, error, seconds, number, most)
+            log.warning("%s Retrying in %.1f s (attempt %d of %d).", error, seconds, number, limit)
             self._report("retries", 1)
             if isinstance(error, MinutRateLimitError):
-                self._rate_limiter.pause(seconds)  # for all, not for this process alone
+                self._rate_limiter.pause(seconds)  # for all processes that share the rate limit
 
-        attempts = retrying(most, deadline=give_up, clock=self.clock, jitter=self.jitter, announce=announce)
+        attempts = retrying(limit, deadline=end, clock=self.clock, jitter=self.jitter, announce=announce)
         try:
             return attempts(self._attempt, call)
         except MinutNotFoundError:
             if method == "DELETE" and attempts.statistics["attempt_number"] > 1:
-                return None  # an earlier attempt did it and its answer was lost
+                return None  # an earlier attempt succeeded, and its response was lost
             raise
         except TransientError as transient:
-            error, tried = transient.error, attempts.statistics["attempt_number"]
+            error, number = transient.error, attempts.statistics["attempt_number"]
             if isinstance(error, MinutRateLimitError) and error.retry_after:
                 self._rate_limiter.pause(error.retry_after)
-            if tried > 1:
-                error.message += f" Gave up after {tried} attempts."
+            if number > 1:
+                error.message += f" Failed after {number} attempts."
             raise error from None
 
     def close(self) -> None:
-        """Close the kept-alive connections. The next request opens new ones."""
+        """Close the open connections. The next request opens new ones."""
         if self._session is not None and self._pid == os.getpid():
             self._session.close()
         self._session = None
 
     def _attempt(self, call: _Call) -> Any:
-        reply = self._exchange(call)
-        while reply.status == 401 and call.auth.rejected():  # at most one replay
-            reply = self._exchange(call)
-        if 200 <= reply.status < 300:
-            return self._parsed(call, reply)
-        error = error_from_response(str(call), reply, secrets=call.auth.secrets())
-        transient = reply.status in TRANSIENT_STATUSES
-        if transient and (call.repeatable or reply.status in REFUSED_STATUSES):
+        response = self._exchange(call)
+        while response.status == 401 and call.auth.rejected():  # at most one replay
+            response = self._exchange(call)
+        if 200 <= response.status < 300:
+            return self._parsed(call, response)
+        error = error_from_response(str(call), response, secrets=call.auth.secrets())
+        transient = response.status in TRANSIENT_STATUSES
+        if transient and (call.repeatable or response.status in UNPROCESSED_STATUSES):
             raise TransientError(error)
         raise error
 
-    def _parsed(self, call: _Call, reply: Response) -> Any:
+    def _parsed(self, call: _Call, response: Response) -> Any:
         try:
-            return parse_json(str(call), reply, secrets=call.auth.secrets())
+            return parse_json(str(call), response, secrets=call.auth.secrets())
         except MinutResponseError as error:
-            # JSON that begins well and does not end was cut on its way, which another try may mend.
-            if call.repeatable and reply.body.lstrip()[:1] in {b"{", b"["}:
+            # JSON that begins correctly and is invalid was truncated in transit; a retry may succeed.
+            if call.repeatable and response.body.lstrip()[:1] in {b"{", b"["}:
                 raise TransientError(error) from None
             raise
 
-    def _report(self, what: str, value: float, **kind: str) -> None:
-        """Tell the observer, whose troubles are not the caller's."""
+    def _report(self, metric: str, value: float, **tags: str) -> None:
+        """Call the observer and ignore its exceptions."""
         if self._observe:
             try:
-                self._observe(what, value, kind)
+                self._observe(metric, value, tags)
             except Exception:
-                log.debug("The observer of %s failed.", what, exc_info=True)
+                log.debug("The observer of %s failed.", metric, exc_info=True)
 
     def _exchange(self, call: _Call) -> Response:
-        """Send one attempt and read its answer; every network error becomes one of ours."""
+        """Send one attempt and read its response; convert network errors to errors of this package."""
         session = self._own_session()
         request = requests.PreparedRequest()
         request.prepare(
@@ -226,14 +226,14 @@ class Transport:
             data=call.form,
             json=call.json,
         )
-        if call.queued:
-            # The server counts the request on arrival, so nothing slow may come between the reservation and
-            # the request: a missing token is requested first, and kept for the header.
+        if call.rate_limited:
+            # The server counts the request on arrival, so nothing slow may happen between the reservation and
+            # the request: a missing token is requested first and used for the header.
             call.auth.header()
             if waited := self._rate_limiter.acquire(str(call), deadline=call.deadline):
                 self._report("rate_limit_wait", waited)
             self.request_count += 1
-        # Attached after the wait, during which a token may expire. It replaces credentials of the URL.
+        # Attached after the delay, during which a token may expire. It replaces credentials in the URL.
         request.headers["Authorization"] = call.auth.header()
         now = self.clock.monotonic()
         seconds = min(self.settings.timeout, max(call.deadline - now, 0.001))
@@ -241,35 +241,37 @@ class Transport:
         problem: Exception | None = None
         status = "none"
         try:
-            # Not Session.send: it follows redirects, or at least reads their bodies without a limit.
+            # Not Session.send: it follows redirects, or at least reads their bodies without a size limit.
             adapter = session.get_adapter(self.settings.base_url)
             response = adapter.send(request, timeout=timeouts, **self._environment)
             try:
                 body = self._read(response, until=now + seconds)
             finally:
-                # Not read to its end, a connection cannot be kept; read to its end, this is free.
+                # Closes the connection only if the body was not read to its end.
                 response.close()
             status = str(response.status_code)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem = _network_error(
-                call, f"{call} got no answer from {self.settings.base_url}", error, seconds
+                call, f"{call} got no response from {self.settings.base_url}", error, seconds
             )
-        self._report("requests" if call.queued else "token_requests", 1, method=call.method, status=status)
+        self._report(
+            "requests" if call.rate_limited else "token_requests", 1, method=call.method, status=status
+        )
         if status == "429":
             self._report("rate_limited", 1)
-        if problem:  # raised out here, so that what the error came from, with URLs and headers, is let go
+        if problem:  # raised here, so that the original error, with URLs and headers, is not attached
             raise problem
         if body is None:
             limit = f"{MAX_BODY_BYTES // 2**20} MiB"
             remedy = "Request less data at a time."
-            raise MinutResponseError(f"{call} was answered with more than {limit}.", remedy=remedy)
+            raise MinutResponseError(f"{call} returned more than {limit}.", remedy=remedy)
         return Response(response.status_code, response.headers, body)
 
     def _read(self, response: requests.Response, *, until: float) -> bytes | None:
         """Return the decoded body, or ``None`` if it is too large.
 
-        Each piece is read as it comes, because a server that drips bytes never runs into the
-        read timeout, which starts again with every byte.
+        It is read in pieces as they arrive, because the read timeout starts anew with every byte, so that a
+        server that sends single bytes never exceeds it.
         """
         pieces: list[bytes] = []
         size = 0
@@ -281,15 +283,15 @@ class Transport:
             if self.clock.monotonic() > until:
                 raise requests.ReadTimeout
         if not pieces and response.raw.tell() > MAX_EMPTY_BYTES:
-            raise urllib3.exceptions.DecodeError  # cut before the first piece could be unpacked
+            raise urllib3.exceptions.DecodeError  # truncated before the first piece could be decompressed
         return b"".join(pieces)
 
     def _own_session(self) -> requests.Session:
-        """Return this process' session: connections must not cross a fork."""
+        """Return the session of this process: a fork must not share connections."""
         if self._pid != os.getpid():
-            self._lock = threading.Lock()  # the parent's may be held by a thread that is not here
+            self._lock = threading.Lock()  # the parent's may be held by a thread that the child does not have
             self._session, self._pid = None, os.getpid()
-        with self._lock:  # threads that begin together get the same one
+        with self._lock:  # threads that start at the same time get the same session
             if self._session is None:
                 self._session = self._new_session()
             return self._session
@@ -301,12 +303,12 @@ class Transport:
         adapter = TimedAdapter(pool_maxsize=32)
         session.mount("https://", adapter)
         session.mount("http://", adapter)
-        # What is on this machine is not reached through a proxy.
+        # A server on this machine is not accessed through a proxy.
         session.trust_env = not (self.settings.is_loopback and self.settings.proxies is None)
         proxies = dict(self.settings.proxies or {})
         verify = self.settings.verify
-        # Read once: proxy and CA variables do not change in a process, and looking them up costs
-        # a fifth of a call on loopback.
+        # Read once: proxy and CA variables do not change in a process, and reading them takes a fifth of the
+        # time of a call on loopback.
         self._environment = dict(
             session.merge_environment_settings(self.settings.base_url, proxies, True, verify, None)
         )
@@ -314,31 +316,31 @@ class Transport:
 
 
 def check_path(path: str) -> None:
-    """Check that ``path`` names something below the base URL and nothing else.
+    """Check that ``path`` is below the base URL.
 
-    :raises MinutConfigurationError: for URLs, dot segments, queries, blanks and control characters.
+    :raises MinutConfigurationError: for URLs, dot segments, queries, spaces and control characters.
     """
     if not path.startswith("/") or path.startswith("//"):
         raise MinutConfigurationError(
-            "endpoint", "must be a path below the base URL that begins with one slash, like /users/me"
+            "endpoint", "must be a path below the base URL that starts with one slash, like /users/me"
         )
     if re.search(r"[\s\x00-\x1f\x7f?#\\]", path) or re.search(r"(^|/)(\.|%2e){1,2}(/|$)", path, re.I):
         raise MinutConfigurationError(
-            "endpoint", "must be a plain path like /homes; the query goes into its own argument"
+            "endpoint", "must be a plain path like /homes; pass the query as 'params'"
         )
 
 
 def _uncertainty(call: _Call, certain: bool) -> str:
     if call.method in IDEMPOTENT_METHODS or call.repeatable or certain:
         return ""
-    return " It may have been carried out all the same; look before you repeat it."
+    return " The request may still have been processed; verify before retrying."
 
 
-def _network_error(call: _Call, where: str, error: Exception, seconds: float) -> Exception:
-    """Return what a network error is for the caller, or for another attempt."""
+def _network_error(call: _Call, summary: str, error: Exception, seconds: float) -> Exception:
+    """Return the error of this package for a network error; a transient one if a retry may help."""
     reason, certain = describe(error, seconds)
-    text = f"{where}: {reason}.{_uncertainty(call, certain)}"
-    lasting = isinstance(error, requests.exceptions.SSLError) or is_missing_ca_bundle(error)
-    # What lasts names the setting that mends it.
-    problem = MinutConnectionError(text, remedy="" if lasting else None)
-    return problem if lasting or not (call.repeatable or certain) else TransientError(problem)
+    text = f"{summary}: {reason}.{_uncertainty(call, certain)}"
+    permanent = isinstance(error, requests.exceptions.SSLError) or is_missing_ca_bundle(error)
+    # The reason of a permanent error names the setting to correct.
+    problem = MinutConnectionError(text, remedy="" if permanent else None)
+    return problem if permanent or not (call.repeatable or certain) else TransientError(problem)

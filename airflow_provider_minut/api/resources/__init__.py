@@ -1,1 +1,1 @@
-"""The API's resources, a module each."""
+"""The resources of the API, one module each."""

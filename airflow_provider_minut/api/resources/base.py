@@ -1,4 +1,4 @@
-"""What every endpoint is built from: a request, and a list that comes in pages."""
+"""Base of all resources: single objects and paginated lists."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from airflow_provider_minut.exceptions import (
 
 log = logging.getLogger(__name__)
 
-# Items per page. The API's maximum is not documented; if it rejects this many, the smaller size is used,
-# the only one in the documentation (Managing guests).
+# Items per page. The API's maximum is not documented; if it rejects this page size, the client uses the
+# smaller one, the only one in the documentation (Managing guests).
 PAGE_SIZE = 100
 DOCUMENTED_PAGE_SIZE = 30
 
 
 class Resource:
-    """Base of the classes that know endpoints.
+    """Base class of the resources.
 
-    :param settings: of the client.
+    :param settings: Settings of the client.
     """
 
     def __init__(self, settings: ClientSettings) -> None:
@@ -41,11 +41,11 @@ class Resource:
         raise NotImplementedError
 
     def _get_object(self, path: str, id_field: str, times: Iterable[str] = ()) -> Any:
-        answer = self.request("GET", path)
-        return checked_object(f"GET {path}", answer, id_field, times)
+        data = self.request("GET", path)
+        return checked_object(f"GET {path}", data, id_field, times)
 
     def _page(self, path: str, key: str, offset: int, params: Mapping[str, Any]) -> Page:
-        """Return one page; a smaller one from now on if the API does not take so large a limit."""
+        """Return one page; use smaller pages from now on if the API rejects the page size."""
         for limit in sorted({self._page_size, min(self._page_size, DOCUMENTED_PAGE_SIZE)}, reverse=True):
             try:
                 query = {**params, "limit": limit, "offset": offset}
@@ -66,27 +66,31 @@ class Resource:
     def _list(
         self, path: str, key: str, id_field: str, times: Iterable[str] = (), params: Mapping[str, Any] = {}
     ) -> Iterator[Any]:
-        for item in iterate(self._pages(path, key, params), id_field, what=f"list of {key}"):
+        for item in iterate(self._pages(path, key, params), id_field, name=f"list of {key}"):
             parse_fields(item, times)
             yield item
 
 
-def checked_object(where: str, answer: Any, id_field: str, times: Iterable[str] = ()) -> Any:
-    """Return the answer if it is the object that was asked for.
+def checked_object(request: str, data: Any, id_field: str, times: Iterable[str] = ()) -> Any:
+    """Return the data of a response if it is an object with an ID.
 
-    :raises MinutResponseError: it has no id.
+    :param request: Method and path, for the message.
+    :param data: Parsed JSON of the response.
+    :param id_field: Field that contains the ID.
+    :param times: Fields to parse as times.
+    :raises MinutResponseError: if the ID is missing.
     """
-    if not isinstance(answer, dict) or not isinstance(answer.get(id_field), str) or not answer[id_field]:
-        raise MinutResponseError(f"{where} answered without a {id_field}.")
-    parse_fields(answer, times)
-    return answer
+    if not isinstance(data, dict) or not isinstance(data.get(id_field), str) or not data[id_field]:
+        raise MinutResponseError(f"{request} returned no {id_field}.")
+    parse_fields(data, times)
+    return data
 
 
 def checked_id(name: str, value: str) -> str:
-    """Return an id that may stand in a path.
+    """Return an ID that is safe in a path.
 
-    :raises MinutConfigurationError: it is no id.
+    :raises MinutConfigurationError: if it is not an ID.
     """
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
-        raise MinutConfigurationError(name, "must be an id as Minut gives it, like 64aa0000000000000000b001")
+        raise MinutConfigurationError(name, "must be an ID of Minut, like 64aa0000000000000000b001")
     return value

@@ -1,4 +1,4 @@
-"""Devices: listed, read, and their thresholds and quiet hours changed."""
+"""Devices: list, read, and change thresholds and quiet hours."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ class DevicesResource(Resource):
     def iter_devices(self) -> Iterator[Device]:
         """Yield all devices of the account (``GET /devices``; seen in public clients).
 
-        They are known to come in one answer without a limit, so none is sent; if they come in pages
-        all the same, the rest is asked for.
+        In public clients, one response without a limit contains all devices. So no limit is sent; if the
+        response is paginated anyway, the other pages are requested.
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
 
         def page(offset: int) -> Any:
-            answer = self.request("GET", "/devices", params={"offset": offset} if offset else None)
-            return parse_page("GET /devices", answer, "devices", None)
+            data = self.request("GET", "/devices", params={"offset": offset} if offset else None)
+            return parse_page("GET /devices", data, "devices", None)
 
-        for device in iterate(page, "device_id", what="list of devices"):
+        for device in iterate(page, "device_id", name="list of devices"):
             _parse_device(device)
-            yield device  # type: ignore[misc]  # a TypedDict is a promise, not a check
+            yield device  # type: ignore[misc]  # a TypedDict is not checked at run time
 
     def get_device(self, device_id: str) -> Device:
         """Return one device (``GET /devices/{device_id}``).
 
-        :raises MinutNotFoundError: there is no such device, or it is somebody else's.
+        :param device_id: ID of the device.
+        :raises MinutNotFoundError: if the device does not exist, or belongs to another account.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         device: Device = self._get_object(f"/devices/{checked_id('device_id', device_id)}", "device_id")
@@ -60,23 +61,24 @@ class DevicesResource(Resource):
     ) -> None:
         """Change thresholds and quiet hours (``PUT /devices/{device_id}``).
 
-        Whether Minut replaces or merges the list is not documented. So the device is read first, and
-        all its reactions are written back, those of the types given here changed. It takes effect when
-        the device checks in next.
+        Whether Minut replaces or merges the list of reactions is not documented. So the device is read first,
+        and all its reactions are written back, with those of the given types changed. A change takes effect
+        when the device checks in next.
 
-        :param reactions: by ``type``; those of other types stay as they are.
-        :param quiet_hours: in the home's own time zone; ``None`` leaves them as they are.
-        :raises MinutConfigurationError: a reaction or the quiet hours cannot be used.
+        :param device_id: ID of the device.
+        :param reactions: Reactions to change, by ``type``; those of other types are not changed.
+        :param quiet_hours: Times in the home's time zone; ``None`` does not change them.
+        :raises MinutConfigurationError: if a reaction or the quiet hours are invalid.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        wanted = list(reactions)
-        check_thresholds(wanted, quiet_hours)
+        changes = list(reactions)
+        check_thresholds(changes, quiet_hours)
         device = self.get_device(device_id)
-        if wanted and not reactions_of(device):
+        if changes and not reactions_of(device):
             log.warning(
-                "Minut does not say which reactions device %s has; only those given are written.", device_id
+                "Minut returned no reactions for device %s; only the given ones are written.", device_id
             )
-        self.request("PUT", f"/devices/{device_id}", json=merged_thresholds(device, wanted, quiet_hours))
+        self.request("PUT", f"/devices/{device_id}", json=merged_thresholds(device, changes, quiet_hours))
 
 
 def _parse_device(device: Any) -> None:

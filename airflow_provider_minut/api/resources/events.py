@@ -1,7 +1,7 @@
-"""Events: those of a home, between two moments, and those of the user.
+"""Events of a home in a time range, and events of the user.
 
-Time ranges include their start and exclude their end. Whether Minut does the same is not documented,
-so a millisecond more is asked for, and what is outside is left out here.
+Time ranges include their start and exclude their end. Whether Minut does the same is not documented. So the
+request covers a millisecond more at each end, and events outside the range are dropped.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from airflow_provider_minut.api.resources.pagination import Page, iterate
 from airflow_provider_minut.api.times import check_aware, from_text, to_text
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
-# Events whose ids are remembered at a time. A range that has more is read in parts.
+# Number of event IDs kept in memory. A range with more events is read in parts.
 MAX_EVENTS_AT_ONCE = 10_000
 KNOWN_EVENTS_BEFORE_STOP = 20  # events in a row
 _MARGIN = timedelta(milliseconds=1)
 
 
 class EventsResource(Resource):
-    """The events of homes, and of the user."""
+    """The events of homes and of the user."""
 
     def iter_home_events(
         self,
@@ -37,14 +37,14 @@ class EventsResource(Resource):
     ) -> Iterator[HomeEvent]:
         """Yield each event of a home once, in the order in which the API lists them.
 
-        ``GET /homes/{home_id}/events`` (developer.minut.com, Fetching events). What arrives meanwhile
-        shifts no page: the range is fixed, and items are told apart by ``event_id``.
+        ``GET /homes/{home_id}/events`` (developer.minut.com, Fetching events). New events do not shift pages:
+        the range is fixed, and events are identified by ``event_id``.
 
-        :param home_id: of the home.
-        :param start_at: aware; included.
-        :param end_at: aware; excluded.
-        :param event_types: names of *home* events (``noise_detected``, ``noise_quieted``); all if empty.
-        :raises MinutConfigurationError: a time is naive, or ``home_id`` is no id.
+        :param home_id: ID of the home.
+        :param start_at: Start of the range, included; must be timezone-aware.
+        :param end_at: End of the range, excluded; must be timezone-aware.
+        :param event_types: Names of *home* events (``noise_detected``, ``noise_quieted``); all if empty.
+        :raises MinutConfigurationError: if a time is naive, or ``home_id`` is invalid.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         for part in self.iter_home_event_parts(
@@ -60,9 +60,9 @@ class EventsResource(Resource):
         end_at: datetime,
         event_types: Iterable[str] = (),
     ) -> Iterator[Iterator[HomeEvent]]:
-        """Yield the events as :meth:`iter_home_events`, in parts that follow each other in time.
+        """Yield the events as :meth:`iter_home_events`, in consecutive parts of the range.
 
-        A part has about ten thousand events at most, so it can be sorted in memory. Use each up
+        A part has about ten thousand events at most, so that it can be sorted in memory. Exhaust each part
         before the next.
         """
         path = f"/homes/{checked_id('home_id', home_id)}/events"
@@ -86,21 +86,22 @@ class EventsResource(Resource):
         self, path: str, params: Mapping[str, Any], first: Page, start: datetime, end: datetime
     ) -> Iterator[Any]:
         pages = self._pages(path, "home_events", params)
-        for event in iterate(pages, "event_id", first=first, what="list of home events"):
-            moment = from_text(event.get("event_time"))
-            if moment is None:
-                yield event  # documented to be there; better one without than one lost
-            elif start <= moment < end:
-                event["event_time"] = moment
+        for event in iterate(pages, "event_id", first=first, name="list of home events"):
+            time = from_text(event.get("event_time"))
+            if time is None:
+                yield event  # the field is documented; an event without it is not dropped
+            elif start <= time < end:
+                event["event_time"] = time
                 yield event
 
     def iter_user_events(self, *, order: str = "desc") -> Iterator[UserEvent]:
-        """Yield the events of the user (``GET /events``), which have other names and ids than home events.
+        """Yield the events of the user (``GET /events``), which have other names and IDs than home events.
 
-        Seen in public clients of v8, not documented: no time filter is known, so stop when you have
-        what you want.
+        Seen in public clients of v8, not documented. No time filter is known: stop the iteration after the
+        last event of interest.
 
         :param order: ``desc``, newest first, or ``asc``.
+        :raises MinutConfigurationError: if ``order`` is invalid.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         if order not in {"asc", "desc"}:
@@ -108,23 +109,23 @@ class EventsResource(Resource):
         yield from self._list("/events", "events", "id", ("created_at",), {"order": order})
 
     def user_events_since(self, since: datetime, known: Container[str] = ()) -> list[dict[str, Any]]:
-        """Return the user events from a moment on, newest first, as Minut sent them (``GET /events``).
+        """Return the user events since a point in time, newest first, as Minut sent them (``GET /events``).
 
-        The order of that list is not documented. It is about sorted, but a late upload may stand anywhere;
-        so a few events that are too old, or known, do not end it.
+        The order of the list is not documented. It is roughly sorted, but a late upload may be anywhere; so
+        reading does not stop at the first events that are too old or known.
 
-        :param since: aware.
-        :param known: ids of events to leave out.
+        :param since: Start of the range; must be timezone-aware.
+        :param known: IDs of events to omit.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         events: list[dict[str, Any]] = []
         in_a_row = 0
         for event in self.iter_user_events(order="desc"):
-            moment = event.get("created_at")
-            if isinstance(moment, datetime):
-                in_a_row = in_a_row + 1 if moment < since or event.get("id") in known else 0
+            time = event.get("created_at")
+            if isinstance(time, datetime):
+                in_a_row = in_a_row + 1 if time < since or event.get("id") in known else 0
                 if in_a_row > KNOWN_EVENTS_BEFORE_STOP:
                     break
                 if in_a_row == 0:
-                    events.append({**event, "created_at": to_text(moment)})
+                    events.append({**event, "created_at": to_text(time)})
         return events

@@ -1,4 +1,4 @@
-"""Homes: listed, read, updated, armed."""
+"""Homes: list, read, update, arm and disarm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class HomesResource(Resource):
     def get_home(self, home_id: str) -> Home:
         """Return one home (``GET /homes/{home_id}``; seen in public clients).
 
-        :raises MinutNotFoundError: there is no such home, or it is somebody else's.
+        :param home_id: ID of the home.
+        :raises MinutNotFoundError: if the home does not exist, or belongs to another account.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         path = f"/homes/{checked_id('home_id', home_id)}"
@@ -35,12 +36,13 @@ class HomesResource(Resource):
     def update_home(self, home_id: str, changes: Mapping[str, Any]) -> Home:
         """Change fields of a home (``PUT /homes/{home_id}``; seen in public clients); return the home.
 
-        :param changes: the fields to change, like ``{"alarm_status": "on"}``.
+        :param home_id: ID of the home.
+        :param changes: Fields to change, like ``{"alarm_status": "on"}``.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         path = f"/homes/{checked_id('home_id', home_id)}"
-        answer = self.request("PUT", path, json=dict(changes))
-        home: Home = checked_object(f"PUT {path}", answer, "home_id", HOME_TIMES)
+        data = self.request("PUT", path, json=dict(changes))
+        home: Home = checked_object(f"PUT {path}", data, "home_id", HOME_TIMES)
         return home
 
     def set_alarm(
@@ -54,13 +56,15 @@ class HomesResource(Resource):
     ) -> None:
         """Arm or disarm a home (``PATCH /homes/{home_id}/alarm``; seen in public clients).
 
-        Arming may pass through a grace period, in which the home's ``alarm_status`` is
+        After arming there may be a grace period, in which the home's ``alarm_status`` is
         ``on_grace_period``.
 
+        :param home_id: ID of the home.
         :param alarm_status: ``on`` or ``off``.
-        :param alarm_mode: only ``manual`` has been seen.
-        :param silent_alarm: whether the device stays silent.
-        :param scheduled_alarm_active: whether the schedule arms the home too.
+        :param alarm_mode: Mode; only ``manual`` is known.
+        :param silent_alarm: Whether the device stays silent.
+        :param scheduled_alarm_active: Whether the schedule arms the home too.
+        :raises MinutConfigurationError: if ``alarm_status`` is invalid.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         if alarm_status not in {"on", "off"}:

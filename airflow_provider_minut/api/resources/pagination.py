@@ -1,8 +1,9 @@
-"""Lists that come in pages of ``limit`` and ``offset``, read so that no item is lost or comes twice.
+"""Reads lists in pages of ``limit`` and ``offset`` so that no item is missing or duplicated.
 
-A list that changes while it is read moves what is behind the change to other pages. So items are told
-apart by their id, and each page begins with the last item of the one before: if another is there, or the
-length changed, or less was found than ``total_count`` says, the list is read again for what is missing.
+If a list changes while it is read, the items behind the change move to other pages. So items are identified
+by their ID, and each page begins with the last item of the page before. If that item is another one, the
+length has changed, or fewer items than ``total_count`` were found, the list is read again for the missing
+items.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from airflow_provider_minut.exceptions import MinutResponseError
 log = logging.getLogger(__name__)
 
 Item = dict[str, Any]
-# How often a list that keeps changing is read, the first time included.
+# How often a list that keeps changing is read, including the first time.
 MAX_PASSES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One answer.
+    """One page of a list.
 
-    :param items: what is on it.
-    :param total: how many items the list has in all; ``None`` if the API does not say.
-    :param limit: how many were asked for; ``None`` if that was left to the API.
+    :param items: Items of the page.
+    :param total: Number of items of the whole list; ``None`` if the response does not contain it.
+    :param limit: Requested page size; ``None`` if none was requested.
     """
 
     items: list[Item]
@@ -36,35 +37,38 @@ class Page:
 
     @property
     def is_whole_list(self) -> bool:
-        """Whether nothing comes after it although it does not say how long the list is.
+        """Whether this is the last page although the length of the list is unknown.
 
-        A list that was asked for without a limit, or comes with more than that, is not paged.
+        A list that was requested without a limit, or has more items than the limit, is not paginated.
         """
         return self.total is None and (self.limit is None or len(self.items) > self.limit)
 
 
-def parse_page(where: str, answer: Any, key: str, limit: int | None) -> Page:
-    """Return the page in an answer like ``{key: [...], "paging": {"total_count": 3, ...}}``.
+def parse_page(request: str, data: Any, key: str, limit: int | None) -> Page:
+    """Return the page in a response like ``{key: [...], "paging": {"total_count": 3, ...}}``.
 
-    :param where: the request, for the error.
-    :raises MinutResponseError: there is no list of objects in it.
+    :param request: Method and path, for the message.
+    :param data: Parsed JSON of the response.
+    :param key: Key of the list.
+    :param limit: Requested page size; ``None`` if none was requested.
+    :raises MinutResponseError: if the response contains no list of objects.
     """
-    items = answer.get(key) if isinstance(answer, dict) else None
+    items = data.get(key) if isinstance(data, dict) else None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise MinutResponseError(f"{where} answered without a list of {key}.")
-    paging = answer.get("paging")
+        raise MinutResponseError(f"{request} returned no list of {key}.")
+    paging = data.get("paging")
     total = paging.get("total_count") if isinstance(paging, dict) else None
     return Page(items, total if type(total) is int and total >= 0 else None, limit)
 
 
 def _identity(item: Item, id_field: str) -> str | int | None:
-    """Return what tells an item apart; ``None`` if it has no id that could."""
+    """Return the ID of an item; ``None`` if it has no usable one."""
     identity = item.get(id_field)
     return identity if isinstance(identity, str | int) else None
 
 
-class _Reading:
-    """One reading of a list from its first page to its last."""
+class _Pass:
+    """One pass over a list, from its first page to its last."""
 
     def __init__(self) -> None:
         self._ids: set[Any] = set()
@@ -75,21 +79,21 @@ class _Reading:
 
     @property
     def count(self) -> int:
-        """How many items were found."""
+        """Number of items found."""
         return len(self._ids) + self._anonymous
 
     @property
     def was_stable(self) -> bool:
-        """Whether the list kept its length meanwhile, and what was at the edges of pages its place."""
+        """Whether the length of the list and the items at the page boundaries did not change meanwhile."""
         return len(self._totals) == 1 and not self._shifted
 
     @property
     def is_complete(self) -> bool:
-        """Whether all of it was found, and it did not change meanwhile."""
+        """Whether all items were found, and the list did not change meanwhile."""
         return self.was_stable and (self.total is None or self.count >= self.total)
 
     def items(self, fetch: Callable[[int], Page], first: Page | None, id_field: str) -> Iterator[Item]:
-        """Yield each item once, as often as it comes if it has no id."""
+        """Yield each item once; an item without an ID each time that it occurs."""
         offset = overlap = 0
         last: str | int | None = None
         while True:
@@ -112,40 +116,41 @@ class _Reading:
                 return
             if len(self._ids) == before and not moved if self.total is None else offset >= self.total:
                 return
-            # Once an edge has moved, there is nothing more to find out: the list is read again anyway.
+            # After a shift no further check is needed: the list is read again anyway.
             last = _identity(items[-1], id_field)
             overlap = int(last is not None and len(items) > 1 and not self._shifted)
 
 
 def iterate(
-    fetch: Callable[[int], Page], id_field: str, *, first: Page | None = None, what: str = "list"
+    fetch: Callable[[int], Page], id_field: str, *, first: Page | None = None, name: str = "list"
 ) -> Iterator[Item]:
-    """Yield each item of a list once; one page and the ids are in memory.
+    """Yield each item of a list once; only one page and the IDs are in memory.
 
-    :param fetch: returns the page at an offset.
-    :param id_field: tells items apart; an item without it is passed on as often as it comes.
-    :param first: the page at offset 0, if it was fetched already.
-    :param what: for the log.
+    :param fetch: Returns the page at an offset.
+    :param id_field: Field that identifies an item; an item without it is yielded each time that it occurs.
+    :param first: The page at offset 0, if it is already available.
+    :param name: Name of the list, for log messages.
     """
     seen: set[Any] = set()
     fruitless = 0
     for _ in range(MAX_PASSES):
-        reading, before = _Reading(), len(seen)
-        for item in reading.items(fetch, first, id_field):
+        current, before = _Pass(), len(seen)
+        for item in current.items(fetch, first, id_field):
             identity = _identity(item, id_field)
             if identity not in seen:
                 if identity is not None:
                     seen.add(identity)
                 yield item
         first = None
-        if reading.is_complete:
+        if current.is_complete:
             return
-        fruitless = fruitless + 1 if reading.was_stable and len(seen) == before else 0
+        fruitless = fruitless + 1 if current.was_stable and len(seen) == before else 0
         if fruitless == 2:
             break
-        log.debug("The %s changed while it was read; it is read again.", what)
-    if reading.was_stable:
-        text = "The %s should have %s items; %d were found, however often it is read."
-        log.warning(text, what, reading.total, reading.count)
+        log.debug("The %s changed while it was read; reading it again.", name)
+    if current.was_stable:
+        text = "The %s should have %s items, but repeated reading found only %d."
+        log.warning(text, name, current.total, current.count)
     else:
-        log.warning("The %s changed each of the %d times it was read; it may lack items.", what, MAX_PASSES)
+        text = "The %s changed during each of %d reads; items may be missing."
+        log.warning(text, name, MAX_PASSES)

@@ -1,4 +1,4 @@
-"""Readings: the history of a device's sensors, between two moments."""
+"""Readings: the history of a device's sensors in a time range."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from airflow_provider_minut.exceptions import MinutRequestError
 
 log = logging.getLogger(__name__)
 
-# What public clients of v8 or earlier versions ask for. The API may know more.
+# Sensors that public clients of v8 or earlier versions request. The API may support more.
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure", "battery")
-# What one request covers at first. The API's maximum is not documented; a rejected request is halved, down to
-# the minimum.
+# Time range of one request. The API's maximum is not documented; if it rejects a range, the range is halved,
+# down to the minimum.
 MAX_WINDOW = timedelta(days=7)
 MIN_WINDOW = timedelta(hours=1)
 
@@ -26,7 +26,7 @@ MIN_WINDOW = timedelta(hours=1)
 class ReadingsResource(Resource):
     """The readings of devices."""
 
-    # How much of a sensor's history one request covers; shorter after the API rejected it.
+    # Time range of one request; shorter after the API rejected it.
     max_window = MAX_WINDOW
 
     def iter_readings(
@@ -41,19 +41,19 @@ class ReadingsResource(Resource):
     ) -> Iterator[Reading]:
         """Yield the readings of one sensor, oldest first (``GET /devices/{device_id}/{sensor}``).
 
-        Documented for ``sound_level`` (developer.minut.com, Sensor data). How long a window may be is
-        not: requests begin with ``MAX_WINDOW`` and are halved where the API responds 400.
+        Documented for ``sound_level`` (developer.minut.com, Sensor data). The maximum range of a request is
+        not documented: requests begin with ``MAX_WINDOW``, which is halved if the API returns 400 or 422.
 
-        :param device_id: of the device.
-        :param sensor: ``sound_level`` (dB(A)), ``temperature`` (degrees Celsius), ``humidity`` (%),
-            ``motion_events`` (count), ``pressure`` or ``battery``; others are passed on.
-        :param start_at: aware; included.
-        :param end_at: aware; excluded.
-        :param time_resolution: seconds of the interval that one value stands for.
-        :param include_min_max: add the least and the greatest value of each interval; the names of
-            these fields are not documented and are passed on as they come.
-        :raises MinutConfigurationError: a time is naive, or ``device_id`` or ``sensor`` is none.
-        :raises MinutNotFoundError: the device, or this sensor of it, does not exist.
+        :param device_id: ID of the device.
+        :param sensor: Sensor: ``sound_level`` (dB(A)), ``temperature`` (degrees Celsius), ``humidity`` (%),
+            ``motion_events`` (count), ``pressure`` or ``battery``; other names are sent unchanged.
+        :param start_at: Start of the range, included; must be timezone-aware.
+        :param end_at: End of the range, excluded; must be timezone-aware.
+        :param time_resolution: Length of the interval of one value, in seconds.
+        :param include_min_max: Add the minimum and the maximum of each interval. The names of these fields
+            are not documented; they are returned unchanged.
+        :raises MinutConfigurationError: if a time is naive, or ``device_id`` or ``sensor`` is invalid.
+        :raises MinutNotFoundError: if the device, or this sensor of it, does not exist.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         path = f"/devices/{checked_id('device_id', device_id)}/{checked_id('sensor', sensor)}"
@@ -67,27 +67,27 @@ class ReadingsResource(Resource):
             until = start + min(window, end - start)
             params = {"start_at": to_text(start), "end_at": to_text(until), **options}
             try:
-                answer = self.request("GET", path, params=params)
+                data = self.request("GET", path, params=params)
             except MinutRequestError as error:
                 half = (until - start) / 2
                 if error.status not in {400, 422} or half < MIN_WINDOW:
                     raise
-                log.info("Minut may not answer for %s at a time; trying %s.", until - start, half)
+                log.info("Minut rejected a request for %s of readings; trying %s.", until - start, half)
                 window = half
                 continue
             self.max_window = window
-            yield from _readings(answer, start, until)
+            yield from _readings(data, start, until)
             start = until
 
 
-def _readings(answer: Any, start: datetime, end: datetime) -> Iterator[Any]:
-    # No list at all is how the API has been seen to say that there is nothing.
-    values = (answer.get("values") if isinstance(answer, dict) else None) or []
+def _readings(data: Any, start: datetime, end: datetime) -> Iterator[Any]:
+    # The API has been seen to return no list if there are no readings.
+    values = (data.get("values") if isinstance(data, dict) else None) or []
     by_time: dict[datetime, Item] = {}
     for value in values:
         parse_fields(value, ("datetime",))
-        moment = value.pop("datetime", None)
-        if isinstance(moment, datetime) and start <= moment < end:
-            by_time[moment] = {"time": moment, **value}
-    for moment in sorted(by_time):
-        yield by_time[moment]
+        time = value.pop("datetime", None)
+        if isinstance(time, datetime) and start <= time < end:
+            by_time[time] = {"time": time, **value}
+    for time in sorted(by_time):
+        yield by_time[time]

@@ -12,7 +12,7 @@ class UsersResource(Resource):
     def get_current_user(self) -> User:
         """Return the user who owns the credentials (``GET /users/me``).
 
-        :raises MinutResponseError: if the answer has no ``user_id``.
+        :raises MinutResponseError: if the response has no ``user_id``.
         :raises MinutError: as :meth:`request`.
         """
         user: User = self._get_object("/users/me", "user_id")

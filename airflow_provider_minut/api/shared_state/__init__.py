@@ -1,1 +1,1 @@
-"""Where processes share a token and a rate limit."""
+"""Backends through which processes share an access token and a rate limit."""

@@ -1,7 +1,7 @@
-"""Where those who use the same credentials meet: one token for all of them.
+"""The interface of a shared state, through which clients with the same credentials share an access token.
 
-A shared state keeps small named entries and named locks. What an entry means, and when it is
-renewed, is decided in :mod:`~airflow_provider_minut.api.auth.provider`; here is only the place.
+A shared state stores small named entries and provides named locks. It does not interpret entries: when a
+token is refreshed is decided in ``airflow_provider_minut.api.auth.provider``.
 """
 
 from __future__ import annotations
@@ -14,30 +14,31 @@ from airflow_provider_minut.api.shared_state.reservations import Rate, Reservati
 
 
 class SharedState(Protocol):
-    """Entries and locks that everybody who opens the same place shares."""
+    """Entries and locks, shared by all clients that open the same backend."""
 
     def __str__(self) -> str:
-        """Say where it is, for people, without a password."""
+        """Return a description of the backend, without a password."""
 
     def read(self, name: str) -> bytes | None:
-        """Return the entry, or ``None`` if there is none."""
+        """Return an entry; ``None`` if it is missing."""
 
     def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
-        """Put ``entry`` in the place of what was there; after ``lifetime`` seconds nobody needs it."""
+        """Replace an entry; it may be deleted after ``lifetime`` seconds."""
 
     def lock(self, name: str, *, timeout: float) -> AbstractContextManager[bool]:
-        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
+        """Hold a lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
 
     def reserve(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
-        """Take the next free slot in the log ``name``; return the seconds until it.
+        """Reserve the next free time in a reservation log; return the seconds until it.
 
-        :param rates: all of them are kept.
-        :param now: seconds since the epoch, for a place without a clock of its own.
-        :param within: if the slot is more seconds away, it is not taken.
+        :param name: Name of the log.
+        :param rates: Rate limits; all of them apply.
+        :param now: Seconds since the epoch, for a backend without its own clock.
+        :param within: Maximum delay in seconds; nothing is reserved if the next free time is later.
         """
 
     def pause(self, name: str, seconds: float, *, now: float) -> None:
-        """Let nobody take a slot in the log ``name`` that is less than ``seconds`` away."""
+        """Allow no reservation in a log that is less than ``seconds`` ahead."""
 
     def reservations(self, name: str, *, now: float) -> Reservations:
-        """Return what is in the log ``name``."""
+        """Return the content of a reservation log."""

@@ -1,7 +1,7 @@
-"""One client's entry in a shared state: unreadable, and unrecognisable, without its secret.
+"""Encrypts a shared-state entry with a key derived from the client secret; its name is derived from it too.
 
-Only who could ask for the token anyway can read it: the key is derived from the client secret, and
-so is the entry's name. Whoever rotates the secret finds no token that the old one bought.
+So only a client that can request the token can read it, and after a rotation of the secret a token that was
+requested with the old one is not found.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from airflow_provider_minut.api.shared_state.base import SharedState
 
 log = logging.getLogger(__name__)
 
-# Part of every derived value, so that versions which write another format never meet.
+# Part of every derived value, so that versions with different formats use different entries.
 FORMAT = "minut|1"
 
 
 class EncryptedEntry:
-    """Reads and writes the one entry that belongs to these credentials.
+    """Reads and writes the entry of these credentials.
 
-    :param state: where the entry is kept.
-    :param base_url: the API that the credentials are for.
-    :param client_id: the OAuth client id.
-    :param client_secret: its secret, which opens the entry.
+    :param state: Backend that stores the entry.
+    :param base_url: Base URL of the API.
+    :param client_id: OAuth client ID.
+    :param client_secret: OAuth client secret, from which the key is derived.
     """
 
     def __init__(self, state: SharedState, base_url: str, client_id: str, client_secret: str) -> None:
@@ -39,22 +39,22 @@ class EncryptedEntry:
         self.name = _derive(secret, f"{FORMAT}|name|{context}").hex()[:40]
 
     def read(self) -> bytes | None:
-        """Return the entry; ``None`` if there is none, or none that these credentials open."""
+        """Return the entry; ``None`` if it is missing or cannot be decrypted."""
         entry = self._state.read(self.name)
         if entry is None:
             return None
         try:
             return self._fernet.decrypt(entry)
         except InvalidToken:
-            log.debug("A shared entry cannot be opened; it is replaced.")
+            log.debug("A shared entry cannot be decrypted; it is replaced.")
             return None
 
     def write(self, entry: bytes, *, lifetime: float) -> None:
-        """Put ``entry`` in the place of what was there; after ``lifetime`` seconds nobody needs it."""
+        """Replace the entry; it may be deleted after ``lifetime`` seconds."""
         self._state.write(self.name, self._fernet.encrypt(entry), lifetime=lifetime)
 
     def lock(self, *, timeout: float) -> AbstractContextManager[bool]:
-        """Hold the entry's lock; gives whether it was had within ``timeout`` seconds."""
+        """Hold the lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
         return self._state.lock(self.name, timeout=timeout)
 
 

@@ -13,23 +13,23 @@ from airflow_provider_minut.exceptions import MinutConfigurationError
 
 
 @functools.cache
-def open_shared_state(place: str) -> SharedState:
-    """Return the shared state at ``place``; in one process always the same one.
+def open_shared_state(backend: str) -> SharedState:
+    """Return a shared state; within a process always the same object for the same backend.
 
-    :param place: ``memory``, ``file`` (a directory of this user's below the temporary directory),
-        ``file:///path/of/a/directory``, or the URL of a Redis (``redis://``, ``rediss://``).
-    :raises MinutConfigurationError: if it is anything else. The text does not repeat it, since a URL
-        may hold a password.
+    :param backend: ``memory``, ``file`` (a private directory below the temporary directory),
+        ``file:///path/of/a/directory``, or the URL of a Redis server (``redis://``, ``rediss://``).
+    :raises MinutConfigurationError: if it is none of these. The message does not repeat it, because a URL
+        may contain a password.
     """
-    if place == "memory":
+    if backend == "memory":
         return PROCESS_STATE
-    if place == "file":
+    if backend == "file":
         return FileState(default_directory())
-    parts = urlsplit(place)
+    parts = urlsplit(backend)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
         return FileState(Path(unquote(parts.path)))
     if parts.scheme in {"redis", "rediss"}:
-        return _open_redis(place, FileState(default_directory()))
+        return _open_redis(backend, FileState(default_directory()))
     raise MinutConfigurationError(
         "shared_state", "must be memory, file, file:///path/of/a/directory, or redis://host:port/database"
     )
@@ -40,6 +40,6 @@ def _open_redis(url: str, fallback: SharedState) -> SharedState:
         from airflow_provider_minut.api.shared_state.redis import RedisState
     except ImportError:
         raise MinutConfigurationError(
-            "shared_state", "needs the redis library: pip install 'airflow-provider-minut[redis]'"
+            "shared_state", "requires the redis library: pip install 'airflow-provider-minut[redis]'"
         ) from None
     return RedisState(url, fallback=fallback)

@@ -23,31 +23,32 @@ log = logging.getLogger(__name__)
 
 MAX_ENTRY_BYTES = 65_536
 MAX_UPDATED_ENTRY_BYTES = 16 * 2**20
-LOCK_POLL_SECONDS = 0.02  # seconds
-# Seconds to wait for whoever updates an entry, which takes microseconds unless it is stopped.
+LOCK_POLL_SECONDS = 0.02
+# An update takes microseconds, unless the process that makes it is stopped.
 UPDATE_LOCK_TIMEOUT_SECONDS = 1.0
-# Seconds for which the directory is left alone after it failed.
+# Seconds for which the directory is not used after a failure.
 RETRY_AFTER_FAILURE_SECONDS = 30.0
 MAX_ENTRY_AGE_SECONDS = 2 * 86_400.0
 
 
 def default_directory() -> Path:
-    """Return the directory that belongs to this user on this host.
+    """Return this user's directory on this host.
 
-    Below the temporary directory, which is local and needs no home; the user id keeps users apart.
+    It is below the temporary directory, which is local and requires no home directory; its name contains the
+    user ID.
     """
     return Path(tempfile.gettempdir()) / f"airflow-provider-minut-{os.geteuid()}"
 
 
 class FileState(ReservationLog):
-    """Shared by the processes of one user on one host. A cache: if it fails, the process goes on alone.
+    """Shared by the processes of one user on one host. A cache: if it fails, each process uses its memory.
 
-    Entries are written to a new file and renamed, so that nobody ever reads half of one (updates, which
-    are small and frequent, are written in place). Locks are the
-    kernel's and end with their holder. The directory is used only if it is ours alone.
+    Entries are written to a new file, which is then renamed, so that no process reads half of one (updates,
+    which are small and frequent, are written in place). Locks are the kernel's and are released when their
+    holder ends. The directory is used only if it belongs to this user and no other user can access it.
 
-    :param directory: where; created if it is missing.
-    :param fallback: what takes over while the directory cannot be used.
+    :param directory: Path of the directory; created if it is missing.
+    :param fallback: Used while the directory is unusable.
     """
 
     def __init__(self, directory: Path, *, fallback: MemoryState = PROCESS_STATE) -> None:
@@ -57,10 +58,10 @@ class FileState(ReservationLog):
         self._warned = False
 
     def __str__(self) -> str:
-        return f"the directory {self._directory}"
+        return f"directory {self._directory}"
 
     def read(self, name: str) -> bytes | None:
-        """Return the entry, or ``None`` if there is none."""
+        """Return an entry; ``None`` if it is missing."""
         if self._is_usable():
             try:
                 return _read_own_file(self._directory / name)
@@ -71,12 +72,12 @@ class FileState(ReservationLog):
         return self._fallback.read(name)
 
     def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
-        """Put ``entry`` in the place of what was there, all of it or nothing."""
+        """Replace an entry atomically."""
         self._fallback.write(name, entry, lifetime=lifetime)
         if not self._is_usable():
             return
         try:
-            # One name for all writers of an entry, who hold its lock: a killed one leaves at most this.
+            # The same name for all writers of an entry, which hold its lock: a killed one leaves only this.
             new = self._directory / f"{name}.new"
             new.unlink(missing_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -88,11 +89,11 @@ class FileState(ReservationLog):
             self._fall_back(error)
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
-        """Replace the entry by what ``change`` makes of it, while nobody else can."""
+        """Replace an entry (empty if missing) by the result of ``change``, under a lock."""
         if self._is_usable():
             try:
                 with _locked(self._directory / name) as descriptor:
-                    # Not the most at once: os.pread takes all the memory that it may need.
+                    # Not always the maximum: os.pread allocates the size that it is given.
                     size = min(os.fstat(descriptor).st_size, MAX_UPDATED_ENTRY_BYTES)
                     old = os.pread(descriptor, size, 0)
                     new = change(old)
@@ -106,7 +107,7 @@ class FileState(ReservationLog):
         self._fallback.update(name, change)
 
     def _remove_expired(self) -> None:
-        """Remove what rotated secrets and killed writers left. No token lives for so long."""
+        """Delete the files that rotated secrets and killed writers left. No token is valid for that long."""
         for path in self._directory.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 if time.time() - path.lstat().st_mtime > MAX_ENTRY_AGE_SECONDS:
@@ -114,19 +115,19 @@ class FileState(ReservationLog):
 
     @contextmanager
     def lock(self, name: str, *, timeout: float) -> Iterator[bool]:
-        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
+        """Hold a lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
         with contextlib.ExitStack() as stack:
             yield self._acquire(name, timeout, stack)
 
     def _acquire(self, name: str, timeout: float, stack: contextlib.ExitStack) -> bool:
         if self._is_usable():
-            # A lock object of its own for each holder, so that threads exclude each other too.
+            # Each holder has its own lock object, so that threads exclude each other too.
             lock = FileLock(
                 self._directory / f"{name}.lock",
                 timeout=timeout,
                 mode=0o600,
                 poll_interval=LOCK_POLL_SECONDS,
-                fallback_to_soft=False,  # a lock that is a mere file would outlive its holder
+                fallback_to_soft=False,  # a lock that consists of a file would outlive its holder
             )
             try:
                 stack.enter_context(lock)
@@ -139,7 +140,7 @@ class FileState(ReservationLog):
         return stack.enter_context(self._fallback.lock(name, timeout=timeout))
 
     def _is_usable(self) -> bool:
-        """Return whether the directory is there, ours, and nobody else's."""
+        """Return whether the directory exists, belongs to this user, and is not accessible by others."""
         if time.monotonic() - self._failed_at < RETRY_AFTER_FAILURE_SECONDS:
             return False
         try:
@@ -151,11 +152,11 @@ class FileState(ReservationLog):
             return False
         problem = None
         if not stat.S_ISDIR(found.st_mode):
-            problem = "it is no directory"
+            problem = "not a directory"
         elif found.st_uid != os.geteuid():
-            problem = "it belongs to another user"
+            problem = "owned by another user"
         elif found.st_mode & 0o077:
-            problem = "others may look into it (its mode must be 0700)"
+            problem = "accessible by other users; mode must be 0700"
         if problem:
             self._fall_back(problem)
         return problem is None
@@ -163,13 +164,13 @@ class FileState(ReservationLog):
     def _fall_back(self, problem: object) -> None:
         self._failed_at = time.monotonic()
         reason = problem.strerror if isinstance(problem, OSError) else problem
-        text = "Access tokens cannot be shared in %s: %s. Each process gets its own meanwhile."
+        text = "Shared state directory %s is unusable (%s). Falling back to per-process tokens."
         log.log(logging.DEBUG if self._warned else logging.WARNING, text, self._directory, reason)
         self._warned = True
 
 
 def _read_own_file(path: Path) -> bytes | None:
-    """Return the content of a regular file of our own; ``None`` if it is anything else."""
+    """Return the content of a regular file of this user; ``None`` if it is anything else."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         found = os.fstat(descriptor)
@@ -180,12 +181,12 @@ def _read_own_file(path: Path) -> bytes | None:
 
 @contextmanager
 def _locked(path: Path) -> Iterator[int]:
-    """Open and lock a file of our own, for a moment; give its descriptor.
+    """Open and lock a file of this user; the context is its descriptor.
 
-    The kernel's lock, directly: this happens for every request, and takes a tenth of what a lock
-    object does.
+    The kernel's lock is used directly: this happens for every request, and takes a tenth of the time of a
+    lock object.
     """
-    give_up = time.monotonic() + UPDATE_LOCK_TIMEOUT_SECONDS
+    deadline = time.monotonic() + UPDATE_LOCK_TIMEOUT_SECONDS
     while True:
         descriptor = os.open(
             path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600
@@ -193,23 +194,23 @@ def _locked(path: Path) -> Iterator[int]:
         try:
             found = os.fstat(descriptor)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                raise OSError(errno.EINVAL, f"{path.name} is no file of this user's")
+                raise OSError(errno.EINVAL, f"{path.name} is not a regular file of this user")
             while True:
                 try:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                     break
                 except BlockingIOError:
-                    if time.monotonic() > give_up:
+                    if time.monotonic() > deadline:
                         raise TimeoutError(
-                            errno.ETIMEDOUT, "another process holds its lock and is stopped"
+                            errno.ETIMEDOUT, "another process holds a lock and is stopped"
                         ) from None
                     time.sleep(0.001)
             try:
-                if os.fstat(descriptor).st_nlink:  # not removed while we waited
+                if os.fstat(descriptor).st_nlink:  # not deleted during the wait
                     yield descriptor
                     return
             finally:
-                # Not by closing alone: a child that was forked meanwhile has the descriptor too.
+                # Closing is not enough: a child that was forked meanwhile has the descriptor too.
                 fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)

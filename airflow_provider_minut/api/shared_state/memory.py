@@ -19,24 +19,24 @@ class MemoryState(ReservationLog):
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __str__(self) -> str:
-        return "the memory of each process"
+        return "process memory"
 
     def read(self, name: str) -> bytes | None:
-        """Return the entry, or ``None`` if there is none."""
+        """Return an entry; ``None`` if it is missing."""
         return self._entries.get(name)
 
     def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
-        """Put ``entry`` in the place of what was there."""
+        """Replace an entry."""
         self._entries[name] = entry
 
     def update(self, name: str, change: Callable[[bytes], bytes]) -> None:
-        """Replace the entry by what ``change`` makes of it, while nobody else can."""
+        """Replace an entry (empty if missing) by the result of ``change``, under a lock."""
         with self._locks[name]:
             self._entries[name] = change(self._entries.get(name, b""))
 
     @contextmanager
     def lock(self, name: str, *, timeout: float) -> Iterator[bool]:
-        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
+        """Hold a lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
         lock = self._locks[name]
         held = lock.acquire(timeout=timeout)
         try:
@@ -46,7 +46,7 @@ class MemoryState(ReservationLog):
                 lock.release()
 
     def forget_locks(self) -> None:
-        """Start with free locks: after a fork nobody is left to release those that were held."""
+        """Release all locks: after a fork, the threads that held them do not exist in the child."""
         self._locks.clear()
 
 

@@ -27,49 +27,49 @@ log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 KEY_PREFIX = "minut:"
-# Seconds to wait for Redis, to connect and for each answer. Without a retry: redis-py 8 makes ten.
+# Timeout of connecting to Redis and of each response. Retries are disabled: by default, redis-py 8 makes ten.
 REDIS_TIMEOUT_SECONDS = 0.5
-# Seconds for which Redis is left alone after it failed.
+# Seconds for which Redis is not used after a failure.
 RETRY_AFTER_FAILURE_SECONDS = 30.0
-# Seconds after which the lock of a dead process is free. A living holder renews it.
+# Seconds after which the lock of a dead process is released. A live holder extends it.
 LOCK_LEASE_SECONDS = 3.0
 LOCK_POLL_SECONDS = 0.05
 
-# On Redis' own clock, so that the clocks of the workers do not matter. KEYS: the log (a list of reservations,
-# oldest first) and the pause (which expires). ARGV: within, how far ahead a reservation may lie, then limit
-# and window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
+# Uses Redis' clock, so that the clocks of the workers do not matter. KEYS: the log (a list of reservations,
+# oldest first) and the pause (which expires). ARGV: the maximum delay, how far ahead a reservation may lie,
+# then limit and window of each rate; all in microseconds. The same algorithm as ReservationLog.reserve.
 RESERVE_SCRIPT = """
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
-local slot = now + math.max(redis.call('PTTL', KEYS[2]), 0) * 1000
+local new = now + math.max(redis.call('PTTL', KEYS[2]), 0) * 1000
 local last = tonumber(redis.call('LINDEX', KEYS[1], -1) or 0)
 if not last or last > now + tonumber(ARGV[2]) then
   redis.call('DEL', KEYS[1])
   last = 0
 end
-slot = math.max(slot, last)
+new = math.max(new, last)
 local longest, most = 0, 0
 for i = 3, #ARGV, 2 do
   local count, window = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
   local earlier = tonumber(redis.call('LINDEX', KEYS[1], -count) or nil)
-  if earlier then slot = math.max(slot, earlier + window) end
+  if earlier then new = math.max(new, earlier + window) end
   longest, most = math.max(longest, window), math.max(most, count)
 end
-if slot - now <= tonumber(ARGV[1]) then
-  redis.call('RPUSH', KEYS[1], string.format('%.0f', slot))
+if new - now <= tonumber(ARGV[1]) then
+  redis.call('RPUSH', KEYS[1], string.format('%.0f', new))
   redis.call('LTRIM', KEYS[1], -most, -1)
-  redis.call('PEXPIRE', KEYS[1], math.ceil((slot - now + longest) / 1000))
+  redis.call('PEXPIRE', KEYS[1], math.ceil((new - now + longest) / 1000))
 end
-return slot - now
+return new - now
 """
 
 
 class RedisState:
-    """Shared by all who use the same Redis. A cache: while it fails, something else takes over.
+    """Shared by all clients that use the same Redis. A cache: while Redis fails, another backend is used.
 
-    :param url: as redis-py takes it: ``redis://``, ``rediss://``, with its options in the query.
-    :param fallback: what takes over while Redis cannot be used.
-    :raises MinutConfigurationError: if the URL cannot be used.
+    :param url: URL as redis-py accepts it: ``redis://`` or ``rediss://``, with its options in the query.
+    :param fallback: Used while Redis is unusable.
+    :raises MinutConfigurationError: if the URL is invalid.
     """
 
     def __init__(self, url: str, *, fallback: SharedState) -> None:
@@ -84,9 +84,7 @@ class RedisState:
                 "shared_state",
                 "is not a Redis URL like redis://host:6379/0 or rediss://user:password@host:6380/0",
             ) from None
-        self._reserve_script = self._redis.register_script(
-            RESERVE_SCRIPT
-        )  # loads itself again if Redis forgot it
+        self._reserve_script = self._redis.register_script(RESERVE_SCRIPT)  # reloaded if Redis lost it
         self._fallback = fallback
         self._failed_at = -RETRY_AFTER_FAILURE_SECONDS
         self._warned = False
@@ -97,7 +95,7 @@ class RedisState:
         return f"Redis at {self._where}"
 
     def read(self, name: str) -> bytes | None:
-        """Return the entry, or ``None`` if there is none."""
+        """Return an entry; ``None`` if it is missing."""
 
         def get() -> bytes | None:
             entry = self._redis.get(KEY_PREFIX + name)
@@ -106,7 +104,7 @@ class RedisState:
         return self._or_fallback(get, lambda: self._fallback.read(name))
 
     def write(self, name: str, entry: bytes, *, lifetime: float) -> None:
-        """Put ``entry`` in the place of what was there; Redis forgets it after ``lifetime`` seconds."""
+        """Replace an entry; it expires after ``lifetime`` seconds."""
 
         def put() -> None:
             self._redis.set(KEY_PREFIX + name, entry, px=max(int(lifetime * 1000), 1))
@@ -115,8 +113,8 @@ class RedisState:
 
     @contextmanager
     def lock(self, name: str, *, timeout: float) -> Iterator[bool]:
-        """Hold the lock ``name``; gives whether it was had within ``timeout`` seconds."""
-        # Each holder has a lock object of its own, so threads exclude each other too.
+        """Hold a lock; the context is ``False`` if it was not acquired within ``timeout`` seconds."""
+        # Each holder has its own lock object, so that threads exclude each other too.
         lock = Lock(
             self._redis,
             f"{KEY_PREFIX}{name}:lock",
@@ -134,7 +132,7 @@ class RedisState:
             yield held
 
     def reserve(self, name: str, rates: Sequence[Rate], *, now: float, within: float) -> float:
-        """Take the next free slot on Redis' clock; return the seconds until it."""
+        """Reserve the next free time on Redis' clock; return the seconds until it."""
         numbers = [within, MAX_AHEAD_SECONDS]
         for rate in rates:
             numbers += [rate.limit / MICROSECONDS_PER_SECOND, rate.window]
@@ -145,7 +143,7 @@ class RedisState:
         )
 
     def pause(self, name: str, seconds: float, *, now: float) -> None:
-        """Let nobody send for so long."""
+        """Allow no request for this long."""
         key = _keys(name)[1]
 
         def extend() -> None:
@@ -155,7 +153,7 @@ class RedisState:
         self._or_fallback(extend, lambda: self._fallback.pause(name, seconds, now=now))
 
     def reservations(self, name: str, *, now: float) -> Reservations:
-        """Return what is in the log."""
+        """Return the content of a reservation log."""
 
         def read() -> Reservations:
             log_key, pause_key = _keys(name)
@@ -171,49 +169,49 @@ class RedisState:
         return self._or_fallback(read, lambda: self._fallback.reservations(name, now=now))
 
     def _or_fallback(self, do: Callable[[], _Result], otherwise: Callable[[], _Result]) -> _Result:
-        """Return what Redis answers, or what the fallback does while Redis fails."""
+        """Return the result of the first function; of the second while Redis fails."""
         if time.monotonic() - self._failed_at >= RETRY_AFTER_FAILURE_SECONDS:
             try:
                 return do()
-            except (redis.RedisError, OSError, ValueError) as error:  # ValueError: a foreign log
+            except (redis.RedisError, OSError, ValueError) as error:  # ValueError: an invalid log
                 self._fall_back(error)
         return otherwise()
 
     def _fall_back(self, error: Exception) -> None:
         self._failed_at = time.monotonic()
-        text = "%s cannot be used (%s). Tokens and the request budget are shared on this host only meanwhile."
+        text = "%s is unusable (%s). Falling back to sharing tokens and the rate limit on this host only."
         log.log(logging.DEBUG if self._warned else logging.WARNING, text, self, type(error).__name__)
         self._warned = True
 
 
 def _keys(name: str) -> tuple[str, str]:
     """Return the keys of the log and of the pause."""
-    # The braces keep both on one node of a Redis cluster, as a script requires.
+    # The hash tag keeps both on one node of a Redis cluster, as a script requires.
     prefix = f"{KEY_PREFIX}{{{name}}}:"
     return prefix + "reservations", prefix + "pause"
 
 
 @contextmanager
 def _lease_extended(lock: Lock) -> Iterator[None]:
-    """Renew the lease of a lock while it is held, and release it then."""
+    """Extend the lease of a lock while it is held; then release it."""
     done = threading.Event()
 
-    def keep() -> None:
+    def extend() -> None:
         while not done.wait(LOCK_LEASE_SECONDS / 4):
             try:
                 lock.reacquire()
             except redis.RedisError as error:
-                log.debug("The lease of a lock could not be renewed (%s).", type(error).__name__)
+                log.debug("Failed to extend the lease of a lock (%s).", type(error).__name__)
                 return
 
-    keeper = threading.Thread(target=keep, name="minut-lease", daemon=True)
-    keeper.start()
+    thread = threading.Thread(target=extend, name="minut-lease", daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        keeper.join()
+        thread.join()
         try:
-            lock.release()  # compares and deletes: never somebody else's lock
+            lock.release()  # compares and deletes: never the lock of another process
         except redis.RedisError as error:
-            log.debug("A lock could not be released (%s); its lease ends.", type(error).__name__)
+            log.debug("Failed to release a lock (%s); its lease expires.", type(error).__name__)

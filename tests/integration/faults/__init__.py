@@ -1,1 +1,1 @@
-"""The fault suite: a table of what can go wrong, and the servers that let it go wrong."""
+"""The fault suite: a table of faults, and the servers that simulate them."""

@@ -1,4 +1,4 @@
-"""One row of the table, and how it is tried: what is given, what is asked, what is held against it."""
+"""A row of the table, and how it is tested: setup, call and expected result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRETS = (CLIENT_SECRET, CREDENTIALS.basic, TOKEN_MARK, PASSWORD)
 
 
 class QuickClock(Clock):
-    """Real time, in which nobody sleeps: pauses of the package are skipped, and can be counted."""
+    """Real time without sleeping: delays of the package are skipped and recorded."""
 
     def __init__(self) -> None:
         self.skipped = 0.0
@@ -65,7 +65,7 @@ def delete(bench):
     return bench.client.request("DELETE", "/webhooks/w")
 
 
-def who(bench):
+def get_user(bench):
     return bench.client.get_current_user()
 
 
@@ -75,14 +75,15 @@ def token(bench):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """A fault, and what is to become of it.
+    """A fault and its expected result.
 
-    ``error`` is the name of the error's class, ``says`` a part of its text; without ``error`` the call
-    succeeds with ``value``, and ``warns`` is a part of what is logged. ``sent`` and ``tokens`` are how
-    many requests the server sees, exactly unless it is a range. ``waits`` are the least and most seconds that the client pauses.
+    ``error`` is the name of the error's class, ``message`` a part of its text; without ``error`` the call
+    succeeds with ``value``, and ``log`` is a part of the log. ``sent`` and ``tokens`` are the numbers of requests
+    that the server receives (exact unless a range). ``waits`` are the minimum and the maximum total delay of the
+    client in seconds.
     """
 
-    what: str
+    name: str
     call: Callable[[Any], Any] = get
     api: tuple = (OK,)
     token: tuple = (GOOD_TOKEN,)
@@ -90,8 +91,8 @@ class Fault:
     prepare: Callable[[Any], None] | None = None
     settings: dict = field(default_factory=dict)
     error: str = ""
-    says: str = ""
-    warns: str = ""
+    message: str = ""
+    log: str = ""
     value: Any = field(default_factory=lambda: {"ok": True})
     sent: int | range = 1
     tokens: int = 1
@@ -103,20 +104,20 @@ class Fault:
     needs_root: bool = False
 
     @property
-    def seen(self):
-        """What the user sees, for the page."""
+    def result(self):
+        """The result for the user, for the page."""
         if self.error:
-            return f"`{self.error}`" + f": “…{self.says}…”" * bool(self.says)
-        return f"success; a line in the log: “…{self.warns}…”" if self.warns else "success"
+            return f"`{self.error}`" + f": “…{self.message}…”" * bool(self.message)
+        return f"success; logged: “…{self.log}…”" if self.log else "success"
 
     @property
     def sent_range(self):
-        """How many API requests may be sent."""
+        """The allowed numbers of API requests."""
         return self.sent if isinstance(self.sent, range) else range(self.sent, self.sent + 1)
 
     @property
-    def spared(self):
-        """What does not happen, for the page."""
+    def never_happens(self):
+        """The results that are ruled out, for the page."""
         most = self.sent_range[-1]
         counts = [
             "a request to the API" if most == 0 else f"more than {_requests(most, 'API')}",
@@ -133,11 +134,11 @@ def _requests(count, kind):
 
 @dataclass
 class Outcome:
-    """What a call led to; plain, so that a child process can send it."""
+    """The result of a call; picklable, so that a child process can send it."""
 
     error: str
     text: str
-    evidence: str  # everything in which a secret could be: text, chain, traceback, logs
+    evidence: str  # everything that could contain a secret: text, chain, traceback, logs
     logs: str
     value: Any
     seconds: float
@@ -145,7 +146,7 @@ class Outcome:
 
 
 class Bench:
-    """What a row is tried on."""
+    """The environment in which a row is tested."""
 
     def __init__(self, folder, monkeypatch, redis_server=None):
         self.folder, self.monkeypatch, self.redis = folder, monkeypatch, redis_server
@@ -159,7 +160,7 @@ class Bench:
         self._client = None
 
     def serve(self, **options):
-        """Replace the server by one with other options; it answers the same."""
+        """Replace the server by one with other options and the same responses."""
         if self.server:
             self.server.stop()
         self.server = Server(self.fault.token, self.fault.api, arrivals=self.fault.arrivals, **options)
@@ -191,7 +192,7 @@ class Bench:
         return outcome
 
     def in_child(self, call, before=lambda: None) -> Outcome:
-        """Return what a call leads to in a forked process."""
+        """Return the result of a call in a forked process."""
         ours, theirs = fork.Pipe()
 
         def child():
@@ -223,7 +224,7 @@ class _Memory(logging.Handler):
 
 
 def observe(call, *, memory=False) -> Outcome:
-    """Make a call; keep its result, its error with all that hangs on it, and all that was logged."""
+    """Make a call; record its result, its error with all attached exceptions, and the log."""
     root, handler = logging.getLogger(), _Memory()
     level = root.level
     root.addHandler(handler)
@@ -250,7 +251,7 @@ def observe(call, *, memory=False) -> Outcome:
 
 
 def _evidence(error):
-    """Yield all texts of an error and of those behind it, the hidden ones (``from None``) too."""
+    """Yield all texts of an error and of the errors attached to it, including those hidden by ``from None``."""
     todo, seen = [error], []
     while todo:
         one = todo.pop()
@@ -258,12 +259,12 @@ def _evidence(error):
             seen.append(one)
             yield "".join(traceback.format_exception(one))
             yield f"{one} {one!r} {one.args!r} {vars(one)!r}"
-            yield repr(getattr(one, "doc", ""))  # JSONDecodeError: a slot of its own
+            yield repr(getattr(one, "doc", ""))  # JSONDecodeError: an attribute outside vars()
             todo += [one.__cause__, one.__context__]
 
 
 def kill_at_end(bench, process):
-    """See that a process does not outlive its row."""
+    """Ensure that a process does not outlive its row."""
 
     def end():
         with contextlib.suppress(ProcessLookupError):

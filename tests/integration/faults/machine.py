@@ -1,4 +1,4 @@
-"""The machine: disks, directories, limits, Redis. None of it may cost a task."""
+"""The machine and the shared state: disks, directories, limits, Redis. None of these faults fails a task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.integration.faults.server import Do, Server
 from tests.servers import RedisServer
 
 DESCRIPTORS = Path("/proc/self/fd")
-SHARED_IN = "Access tokens cannot be shared in"
+FALLBACK = "Falling back to per-process tokens"
 
 
 def directory(bench):
@@ -34,7 +34,7 @@ def use(bench):
 
 
 def planted(plant):
-    """Let something be in the place of the state directory."""
+    """Create something else at the path of the state directory."""
 
     def prepare(bench):
         plant(directory(bench), bench)
@@ -44,7 +44,7 @@ def planted(plant):
 
 
 def mounted(*options):
-    """Mount a small file system in the place of the state directory."""
+    """Mount a small file system at the path of the state directory."""
 
     def plant(path, bench):
         path.mkdir()
@@ -82,7 +82,7 @@ def missing_parent(bench):
 
 
 def entries(change, kind="token"):
-    """Let a first process fill the directory; then change the token entry or the request log."""
+    """Let a first process fill the directory; then change the token entry or the reservation log."""
 
     def prepare(bench):
         use(bench)
@@ -143,13 +143,13 @@ def gone(path, _first):
 
 
 def in_limits(limit):
-    """Make the call in a process that has set itself a limit."""
+    """Make the call in a process with a resource limit."""
 
-    def ask(bench):
+    def make_call(bench):
         use(bench)
         return bench.in_child(lambda: get(bench), limit)
 
-    return ask
+    return make_call
 
 
 def no_growth():
@@ -165,7 +165,7 @@ def no_descriptor():
 
 
 def without_leaks(bench):
-    """Fail a hundred times; return how many more descriptors are open than before."""
+    """Make calls that fail; return the number of additional open descriptors."""
     bench.client.get_access_token()
     before = len(list(DESCRIPTORS.iterdir()))
     for _ in range(33):
@@ -179,7 +179,7 @@ def without_leaks(bench):
 
 
 def redis_that(change):
-    """Share in a real Redis, after a first process did, and something happened to it."""
+    """Use a real Redis, after another process used it and ``change`` was applied."""
 
     def prepare(bench):
         server = RedisServer(bench.folder)
@@ -198,7 +198,7 @@ def wrong_password(server, bench):
 def wrong_type(server, bench):
     first = bench.new_client()
     server.admin.rpush(f"minut:{first._tokens._shared.name}", "x")
-    server.admin.set(f"minut:{{{first._rate_limiter._name}}}:slots", "x")
+    server.admin.set(f"minut:{{{first._rate_limiter._name}}}:reservations", "x")
 
 
 def read_only(server, _bench):
@@ -218,7 +218,7 @@ def killed(server, bench):
 
 
 def redis_at(*arrival):
-    """Share in something that takes connections like a Redis, and is none."""
+    """Use a server that accepts connections and is not Redis."""
 
     def prepare(bench):
         impostor = Server(arrivals=(arrival,))
@@ -234,18 +234,20 @@ def redis_refusing(bench):
     bench.state = RedisState(f"redis://:{PASSWORD}@127.0.0.1:{port}/0", fallback=MemoryState())
 
 
-def shared(what, prepare, reason, **fields):
-    """The place to share cannot be used: one warning, and the call succeeds."""
-    return Fault(what=what, prepare=prepare, warns=reason, **fields)
+def unusable(name, prepare, reason, **fields):
+    """The backend is unusable: one warning, and the call succeeds."""
+    return Fault(name=name, prepare=prepare, log=reason, **fields)
 
 
-def replaced(what, change, **fields):
-    """An entry is not believed: it costs a second token request and nothing else."""
-    return Fault(what=f"The token entry {what}", prepare=entries(change), sent=2, tokens=2, **fields)
+def invalid_entry(name, change, **fields):
+    """An entry is invalid: the only effect is a second token request."""
+    return Fault(name=f"The token entry {name}", prepare=entries(change), sent=2, tokens=2, **fields)
 
 
-def uncounted(what, change, **fields):
-    return Fault(what=f"The request log {what}", prepare=entries(change, "log"), call=post, sent=2, **fields)
+def invalid_log(name, change, **fields):
+    return Fault(
+        name=f"The reservation log {name}", prepare=entries(change, "log"), call=post, sent=2, **fields
+    )
 
 
 def freeze(server, _bench):
@@ -256,48 +258,48 @@ def fill(server, _bench):
     server.fill()
 
 
-REDIS = "Tokens and the request budget are shared on this host only meanwhile"
+REDIS = "Falling back to sharing tokens and the rate limit on this host only"
 
 FAULTS = [
-    shared("The state directory's disk is full", mounted("size=4k"), "No space left on device", needs_root=True),
-    shared("The state directory's disk has no inode left", mounted("nr_inodes=1"), "No space left on device", needs_root=True),
-    shared("The state directory is on a read-only file system", mounted("ro"), "Read-only file system", needs_root=True),
-    shared("The state directory is a symbolic link", planted(symlink), "it is no directory", never="the link is followed"),
-    shared("The state directory is a file", planted(file), "it is no directory"),
-    shared("The state directory is open to others", planted(open_to_all), "its mode must be 0700"),
-    shared("The state directory belongs to another user", planted(foreign), "it belongs to another user", needs_root=True),
-    shared("The state directory's parent is missing", missing_parent, "No such file or directory"),
-    Fault(what="No file may grow (RLIMIT_FSIZE 0)", call=in_limits(no_growth), warns="File too large"),
-    Fault(what="No descriptor is left (RLIMIT_NOFILE)", call=in_limits(no_descriptor), error="MinutConnectionError",
-          says="too many open files", sent=0, tokens=0),
-    Fault(what="33 calls fail in a row: nothing listens any more", call=without_leaks, api=((Do.RESET,),), value=0, sent=99,
-          never="a descriptor is leaked"),
-    replaced("is empty", write(b"")),
-    replaced("is random", write(bytes(range(256)))),
-    replaced("is half of one", lambda path, _f: path.write_bytes(path.read_bytes()[:60])),
-    Fault(what="The token entry has a gigabyte of zeros behind it", prepare=entries(sparse), sent=2, mebibytes=10,
-          never="more than an entry may have is read"),
-    replaced("is a directory", to_directory, warns=SHARED_IN),
-    replaced("is a FIFO", to_fifo, never="it is waited for"),
-    replaced("is a symbolic link", to_link, never="the link is followed"),
-    replaced("belongs to another user", to_foreign, needs_root=True),
-    replaced("is of another version of this package", other_version),
-    replaced("is no object", not_an_object),
-    replaced("is a JSON 40,000 levels deep", deep),
-    Fault(what="The state directory is deleted while it is used", prepare=entries(gone), sent=2, tokens=2),
-    uncounted("is random", write(b"x" * 99)),
-    uncounted("is full of times a century ahead", write(b"\x7f" * 960), waits=(0, 0)),
-    uncounted("is a gigabyte", sparse, mebibytes=200, seconds=20),
-    uncounted("is a directory", to_directory, warns=SHARED_IN),
-    uncounted("is a symbolic link", to_link, warns=SHARED_IN, never="the link is followed"),
-    shared("Redis refuses connections", redis_refusing, REDIS),
-    shared("Redis takes connections and says nothing", redis_at(Do.HANG), REDIS, never="a task waits for more than a second"),
-    shared("Redis is frozen", redis_that(freeze), REDIS),
-    shared("Redis is full", redis_that(fill), REDIS),
-    shared("Redis wants another password", redis_that(wrong_password), REDIS),
-    shared("Redis is a read-only replica", redis_that(read_only), REDIS),
-    shared("Redis holds something else under our names", redis_that(wrong_type), REDIS),
-    shared("What answers is no Redis", redis_at(b"HTTP/1.1 400 Bad Request\r\n\r\n", Do.HANG), REDIS),
-    Fault(what="Redis was flushed, scripts too", prepare=redis_that(flushed), sent=2, tokens=2),
-    Fault(what="Redis was killed", prepare=redis_that(killed), warns=REDIS, sent=2, tokens=2),
+    unusable("The file system of the state directory is full", mounted("size=4k"), "No space left on device", needs_root=True),
+    unusable("The file system of the state directory has no inode left", mounted("nr_inodes=1"), "No space left on device", needs_root=True),
+    unusable("The state directory is on a read-only file system", mounted("ro"), "Read-only file system", needs_root=True),
+    unusable("The state directory is a symbolic link", planted(symlink), "not a directory", never="the link is followed"),
+    unusable("The state directory is a file", planted(file), "not a directory"),
+    unusable("The state directory is accessible by other users", planted(open_to_all), "accessible by other users; mode must be 0700"),
+    unusable("The state directory belongs to another user", planted(foreign), "owned by another user", needs_root=True),
+    unusable("The parent of the state directory is missing", missing_parent, "No such file or directory"),
+    Fault(name="File size limit reached (RLIMIT_FSIZE 0)", call=in_limits(no_growth), log="File too large"),
+    Fault(name="No file descriptor left (RLIMIT_NOFILE)", call=in_limits(no_descriptor), error="MinutConnectionError",
+          message="too many open files", sent=0, tokens=0),
+    Fault(name="33 consecutive calls fail: the connections are reset", call=without_leaks, api=((Do.RESET,),), value=0, sent=99,
+          never="a file descriptor is leaked"),
+    invalid_entry("is empty", write(b"")),
+    invalid_entry("contains random bytes", write(bytes(range(256)))),
+    invalid_entry("is truncated", lambda path, _f: path.write_bytes(path.read_bytes()[:60])),
+    Fault(name="The token entry is followed by a gigabyte of zeros", prepare=entries(sparse), sent=2, mebibytes=10,
+          never="more than the maximum size is read"),
+    invalid_entry("is a directory", to_directory, log=FALLBACK),
+    invalid_entry("is a FIFO", to_fifo, never="a process blocks on it"),
+    invalid_entry("is a symbolic link", to_link, never="the link is followed"),
+    invalid_entry("belongs to another user", to_foreign, needs_root=True),
+    invalid_entry("was written by another version of the package", other_version),
+    invalid_entry("is not a JSON object", not_an_object),
+    invalid_entry("is JSON with 40,000 levels", deep),
+    Fault(name="The state directory is deleted while in use", prepare=entries(gone), sent=2, tokens=2),
+    invalid_log("contains random bytes", write(b"x" * 99)),
+    invalid_log("contains only times a century ahead", write(b"\x7f" * 960), waits=(0, 0)),
+    invalid_log("has a gigabyte", sparse, mebibytes=200, seconds=20),
+    invalid_log("is a directory", to_directory, log=FALLBACK),
+    invalid_log("is a symbolic link", to_link, log=FALLBACK, never="the link is followed"),
+    unusable("Redis refuses connections", redis_refusing, REDIS),
+    unusable("Redis accepts connections and does not respond", redis_at(Do.HANG), REDIS, never="a task is delayed by more than a second"),
+    unusable("Redis is frozen", redis_that(freeze), REDIS),
+    unusable("Redis is full", redis_that(fill), REDIS),
+    unusable("Redis rejects the password", redis_that(wrong_password), REDIS),
+    unusable("Redis is a read-only replica", redis_that(read_only), REDIS),
+    unusable("Redis contains values of other types under the same keys", redis_that(wrong_type), REDIS),
+    unusable("The server is not Redis", redis_at(b"HTTP/1.1 400 Bad Request\r\n\r\n", Do.HANG), REDIS),
+    Fault(name="Redis was flushed, including its scripts", prepare=redis_that(flushed), sent=2, tokens=2),
+    Fault(name="Redis was killed", prepare=redis_that(killed), log=REDIS, sent=2, tokens=2),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Processes that end, stop or fork in the middle of something. All share one directory."""
+"""Processes that end, stop or fork during an operation. All share one directory."""
 
 from __future__ import annotations
 
@@ -44,31 +44,31 @@ def leave(_number, _frame):
 
 
 def signalled(number, *, call=get, during="api", on_term=None):
-    """Signal a process in the middle of a request or a token request; then make the call here."""
+    """Signal a process during a request or a token request; then make the call here."""
 
-    def ask(bench):
+    def make_call(bench):
         use(bench)
         process = started(bench, call, on_term=on_term)
-        asked = bench.server.token_requests if during == "token" else bench.server.requests
-        wait_until(lambda: asked)
+        received = bench.server.token_requests if during == "token" else bench.server.requests
+        wait_until(lambda: received)
         os.kill(process.pid, number)
         if number != signal.SIGSTOP:
             process.join(5)
             assert process.exitcode == (7 if on_term else -number)
         return get(bench)
 
-    return ask
+    return make_call
 
 
-def short_patience(bench):
-    """Wait a second for others, not thirty."""
+def short_deadline(bench):
+    """Wait one second for other processes instead of thirty."""
     bench.monkeypatch.setattr(provider, "TOKEN_DEADLINE_SECONDS", 1.0)
 
 
 def in_rate_limit_wait(number, on_term=None):
-    """Signal a process that waits for its turn; then ask with a whole budget of the same log."""
+    """Signal a process that the rate limiter delays; then make a call with a higher limit and the same log."""
 
-    def ask(bench):
+    def make_call(bench):
         use(bench)
         bench.settings |= {"requests_per_minute": 1}
         get(bench)
@@ -82,11 +82,11 @@ def in_rate_limit_wait(number, on_term=None):
             "ok": True
         }
 
-    return ask
+    return make_call
 
 
 def interrupted(bench):
-    """Be interrupted, as by Ctrl-C, in the middle of a request."""
+    """Interrupt a request, as with Ctrl-C."""
     bench.client.get_access_token()
 
     def interrupt():
@@ -103,7 +103,7 @@ def interrupted(bench):
 
 
 def timed_out(bench):
-    """Meet a signal handler's own error, like Airflow's task timeout, in the middle of a request."""
+    """Raise an exception in a signal handler, like Airflow's task timeout, during a request."""
 
     class TaskTimeout(BaseException):
         pass
@@ -125,7 +125,7 @@ def timed_out(bench):
 
 
 def forked(bench):
-    """Fork with an open connection; ask from both at once; return both answers."""
+    """Fork with an open connection; send a request from both processes; return both responses."""
     bench.client.request("GET", "/users/me")
     done = [None]
     thread = threading.Thread(target=lambda: done.__setitem__(0, bench.in_child(lambda: get(bench)).value))
@@ -136,7 +136,7 @@ def forked(bench):
 
 
 def forked_with_lock(bench):
-    """Fork while another thread holds the transport's lock and the state's."""
+    """Fork while another thread holds the locks of the transport and of the state."""
     bench.client.get_access_token()
     bench.clock.skipped += 3600  # so that the child needs the lock of the state as well
     transport, name = bench.client._transport, bench.client._tokens._shared.name
@@ -148,8 +148,8 @@ def in_memory(bench):
     bench.state = PROCESS_STATE
 
 
-def crowd(bench):
-    """Ask from 64 threads with one client."""
+def many_threads(bench):
+    """Send requests from 64 threads with one client."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(64) as threads:
@@ -160,26 +160,26 @@ def crowd(bench):
 HANG = (Do.HANG,)
 
 FAULTS = [
-    Fault(what="SIGTERM in the middle of a GET; then another task", call=signalled(signal.SIGTERM, on_term=leave), api=(HANG, OK), sent=2,
-          never="the ended task sends again"),
-    Fault(what="SIGTERM in the middle of a POST; then another task", call=signalled(signal.SIGTERM, call=post, on_term=leave), api=(HANG, OK), sent=2,
-          never="the ended task sends again"),
-    Fault(what="SIGTERM in the middle of a token request, which holds the lock; then another task",
-          call=signalled(signal.SIGTERM, during="token", on_term=leave), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock outlives its holder"),
-    Fault(what="SIGKILL in the middle of a GET; then another task", call=signalled(signal.SIGKILL), api=(HANG, OK), sent=2),
-    Fault(what="SIGKILL in the middle of a POST; then another task", call=signalled(signal.SIGKILL, call=post), api=(HANG, OK), sent=2),
-    Fault(what="SIGKILL in the middle of a token request, which holds the lock; then another task",
-          call=signalled(signal.SIGKILL, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock outlives its holder"),
-    Fault(what="SIGSTOP in the middle of a token request, which holds the lock; then another task", prepare=short_patience,
-          call=signalled(signal.SIGSTOP, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="others wait for ever for a stopped process"),
-    Fault(what="SIGTERM while a task waits for the budget", call=in_rate_limit_wait(signal.SIGTERM, on_term=leave), never="what it waited to send is sent"),
-    Fault(what="SIGKILL while a task waits for the budget", call=in_rate_limit_wait(signal.SIGKILL), never="what it waited to send is sent"),
-    Fault(what="Ctrl-C in the middle of a GET", call=interrupted, api=(HANG,), error="KeyboardInterrupt", never="it is tried again"),
-    Fault(what="A signal handler's own error, like Airflow's task timeout, in the middle of a GET", call=timed_out, api=(HANG,),
-          error="RuntimeError", says="as it was raised", never="it is taken for an error of the network, and tried again"),
-    Fault(what="A fork with an open connection; both ask at once", call=forked, value=[{"ok": True}] * 2, sent=3,
-          never="one reads the answer of the other"),
-    Fault(what="A fork while another thread holds the locks", prepare=in_memory,
-          call=forked_with_lock, tokens=2, never="the child waits for a thread that it does not have"),
-    Fault(what="64 threads use one client", call=crowd, sent=128, seconds=15),
+    Fault(name="SIGTERM during a GET; then another task", call=signalled(signal.SIGTERM, on_term=leave), api=(HANG, OK), sent=2,
+          never="the ended task retries"),
+    Fault(name="SIGTERM during a POST; then another task", call=signalled(signal.SIGTERM, call=post, on_term=leave), api=(HANG, OK), sent=2,
+          never="the ended task retries"),
+    Fault(name="SIGTERM during a token request, while holding the lock; then another task",
+          call=signalled(signal.SIGTERM, during="token", on_term=leave), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock remains held"),
+    Fault(name="SIGKILL during a GET; then another task", call=signalled(signal.SIGKILL), api=(HANG, OK), sent=2),
+    Fault(name="SIGKILL during a POST; then another task", call=signalled(signal.SIGKILL, call=post), api=(HANG, OK), sent=2),
+    Fault(name="SIGKILL during a token request, while holding the lock; then another task",
+          call=signalled(signal.SIGKILL, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="the lock remains held"),
+    Fault(name="SIGSTOP during a token request, while holding the lock; then another task", prepare=short_deadline,
+          call=signalled(signal.SIGSTOP, during="token"), token=(HANG, GOOD_TOKEN), tokens=2, never="other processes wait endlessly for the stopped one"),
+    Fault(name="SIGTERM while the rate limiter delays a request", call=in_rate_limit_wait(signal.SIGTERM, on_term=leave), never="the delayed request is sent"),
+    Fault(name="SIGKILL while the rate limiter delays a request", call=in_rate_limit_wait(signal.SIGKILL), never="the delayed request is sent"),
+    Fault(name="Ctrl-C during a GET", call=interrupted, api=(HANG,), error="KeyboardInterrupt", never="the request is retried"),
+    Fault(name="An exception of a signal handler, like Airflow's task timeout, during a GET", call=timed_out, api=(HANG,),
+          error="RuntimeError", message="as it was raised", never="it is treated as a network error and retried"),
+    Fault(name="A fork with an open connection; both processes send a request", call=forked, value=[{"ok": True}] * 2, sent=3,
+          never="one process reads the response of the other"),
+    Fault(name="A fork while another thread holds locks", prepare=in_memory,
+          call=forked_with_lock, tokens=2, never="the child waits for a thread that does not exist in it"),
+    Fault(name="64 threads use one client", call=many_threads, sent=128, seconds=15),
 ]  # fmt: skip

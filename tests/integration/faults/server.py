@@ -1,4 +1,4 @@
-"""A server that answers with bytes, and that misbehaves below HTTP as well."""
+"""A server that responds with given bytes, and that can also misbehave below HTTP."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ import threading
 import time
 from dataclasses import dataclass
 
-# Every secret of a row begins with one of these, so that a piece of one is recognised too.
+# Every secret of a row starts with this, so that a part of one is recognized too.
 TOKEN_MARK = "T0KEN5ECRET"
 
 
 class Do(enum.Enum):
-    """A step of an answer that is not a piece of it."""
+    """A step of a response other than sending bytes."""
 
     RESET = "send RST"
-    HANG = "say nothing more, and leave the connection open"
+    HANG = "send nothing more, and leave the connection open"
     CLOSE = "send FIN"
-    READ_SOME = "read a little of what is sent, and leave the rest"
+    READ_SOME = "read the first bytes of the request only"
 
 
 @dataclass(frozen=True)
 class Repeat:
-    """Send a piece again and again, ``every`` so many seconds, until the other side is gone."""
+    """Send a piece repeatedly, every ``every`` seconds, until the client disconnects."""
 
     piece: bytes
     every: float = 0.0
 
 
 def reply(body=b'{"ok": true}', status="200 OK", **headers):
-    """Return a whole answer; a header whose value is ``None`` is left out."""
+    """Return a complete response; a header whose value is ``None`` is omitted."""
     body = body.encode() if isinstance(body, str) else body
     headers = {name.replace("_", "-"): value for name, value in headers.items()}
     fields = {"Content-Type": "application/json", "Content-Length": len(body), **headers}
@@ -43,7 +43,7 @@ def reply(body=b'{"ok": true}', status="200 OK", **headers):
 
 
 def token_reply(number, **fields):
-    """Return a good token reply, with some of its fields replaced."""
+    """Return a valid token response, with some of its fields replaced."""
     good = {"access_token": f"{TOKEN_MARK}-{number}", "token_type": "Bearer", "expires_in": 3600}
     return reply(json.dumps({**good, **fields}))
 
@@ -54,7 +54,7 @@ GOOD_TOKEN = token_reply  # called with the number of the token request
 
 @dataclass(frozen=True)
 class Request:
-    """A request that arrived whole."""
+    """A complete request."""
 
     method: str
     path: str
@@ -63,20 +63,20 @@ class Request:
 
     @property
     def token(self):
-        """What follows ``Bearer``."""
+        """The value that follows ``Bearer``."""
         return self.head.partition(b"Bearer ")[2].partition(b"\r\n")[0].decode()
 
 
 class Server:
-    """Answers requests for tokens and for everything else with the next answer of a list each.
+    """Responds to token requests and to all other requests with the next response of a list each.
 
-    The last answer of a list stays. An answer is a tuple of steps, or is called with the number of the
-    request and returns one.
+    The last response of a list is repeated. A response is a tuple of steps, or a function that is called with the
+    number of the request and returns one.
 
-    :param token: answers of the token endpoint.
-    :param api: all other answers.
-    :param arrivals: steps with which connections are met before a request is read.
-    :param tls: a context, for https.
+    :param token: Responses of the token endpoint.
+    :param api: All other responses.
+    :param arrivals: Steps for new connections before a request is read.
+    :param tls: TLS context, for https.
     """
 
     def __init__(self, token=(GOOD_TOKEN,), api=(OK,), *, arrivals=((),), tls=None, port=0, host="127.0.0.1"):
@@ -107,7 +107,7 @@ class Server:
             thread.join(5)
 
     def wait_for(self, count):
-        """Wait until so many API requests have arrived."""
+        """Wait until this many API requests have arrived."""
         give_up = time.monotonic() + 10
         while len(self.requests) < count:
             assert time.monotonic() < give_up, f"{len(self.requests)} of {count} requests arrived"
@@ -137,22 +137,22 @@ class Server:
                 self._open.add(connection)
             going_on = self._perform(connection, steps)
             while going_on and (request := _read_request(connection)):
-                going_on = self._perform(connection, self._answer(request))
+                going_on = self._perform(connection, self._response(request))
         with contextlib.suppress(OSError):
             connection.close()
 
-    def _answer(self, request):
+    def _response(self, request):
         is_token = request.path.endswith("/oauth/token")
         with self._lock:
-            asked = self.token_requests if is_token else self.requests
-            asked.append(request)
-            number = len(asked)
+            received = self.token_requests if is_token else self.requests
+            received.append(request)
+            number = len(received)
         script = self._scripts["token" if is_token else "api"]
-        answer = script[min(number, len(script)) - 1]
-        return answer(number) if callable(answer) else answer
+        response = script[min(number, len(script)) - 1]
+        return response(number) if callable(response) else response
 
     def _perform(self, connection, steps):
-        """Do what an answer says; return whether the connection is kept."""
+        """Execute the steps of a response; return whether the connection stays open."""
         for step in steps:
             match step:
                 case bytes():

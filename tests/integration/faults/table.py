@@ -1,4 +1,4 @@
-"""The whole table, in the order of the page."""
+"""The complete table, in the order of the page."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.integration.faults import (
 GROUPS = {
     "Connections": connections.FAULTS,
     "TLS, proxies, environment": tls.FAULTS,
-    "Answers": bodies.FAULTS,
-    "Token replies": token_replies.FAULTS,
-    "The life of a token": life.FAULTS,
-    "Statuses, Retry-After, redirects": statuses.FAULTS,
-    "The machine": machine.FAULTS,
+    "Response bodies": bodies.FAULTS,
+    "Token responses": token_replies.FAULTS,
+    "Lifetime of a token": life.FAULTS,
+    "Status codes, Retry-After, redirects": statuses.FAULTS,
+    "Machine and shared state": machine.FAULTS,
     "Processes": processes.FAULTS,
 }

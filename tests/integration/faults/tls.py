@@ -1,4 +1,4 @@
-"""TLS, proxies and the environment, with a certificate authority of our own."""
+"""TLS, proxies and the environment, with our own certificate authority."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def bundle(bench):
 
 
 def serving(*names, trusted=True, mutual=False, **options):
-    """Serve with a certificate for these names; the client trusts our authority, or not."""
+    """Serve with a certificate for these names; the client trusts our authority only if ``trusted``."""
 
     def prepare(bench):
         context = certificate(*names, **options)
@@ -56,7 +56,7 @@ def serving(*names, trusted=True, mutual=False, **options):
 
 
 def https_to(arrivals):
-    """Use https with a server that does no TLS."""
+    """Use https with a server without TLS."""
 
     def prepare(bench):
         bench.serve()
@@ -76,19 +76,19 @@ def unverified(bench):
     bench.settings["verify"] = False
 
 
-def bundle_that_is_none(bench):
+def invalid_bundle(bench):
     serving("localhost")(bench)
     (bench.folder / "ca.pem").write_text("not a certificate")
 
 
-def bundle_that_vanishes(bench):
+def deleted_bundle(bench):
     serving("localhost")(bench)
     assert bench.client
     (bench.folder / "ca.pem").unlink()
 
 
 def elsewhere(bench):
-    """Serve api.minut.example, a host that is not this machine as far as the client knows."""
+    """Serve api.minut.example, a host that the client does not recognize as this machine."""
     bench.serve(tls=certificate(NAME))
     bench.settings |= {"base_url": f"https://{NAME}:{bench.server.port}/v8", "verify": bundle(bench)}
     real = socket.getaddrinfo
@@ -119,13 +119,13 @@ def missing_bundle_from_environment(bench):
     bench.monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such/bundle.pem")
 
 
-def proxied(answer, *, no_proxy=""):
-    """Let HTTPS_PROXY name a proxy that answers so; ``None``: one where nothing listens."""
+def proxied(response, *, no_proxy=""):
+    """Set HTTPS_PROXY to a proxy with this response; ``None``: to one that refuses connections."""
 
     def prepare(bench):
         elsewhere(bench)
-        proxy = Server(api=(answer or OK,))
-        if answer is None:
+        proxy = Server(api=(response or OK,))
+        if response is None:
             proxy.stop()
         bench.cleanup.callback(proxy.stop)
         bench.monkeypatch.setenv("HTTPS_PROXY", f"http://user:{PASSWORD}@127.0.0.1:{proxy.port}")
@@ -135,7 +135,7 @@ def proxied(answer, *, no_proxy=""):
 
 
 def tunnelled(bench):
-    """Let HTTPS_PROXY name a proxy that works and keeps what passes through it."""
+    """Set HTTPS_PROXY to a working proxy that records the data it forwards."""
     elsewhere(bench)
     bench.passed = bytearray()
     listener = bench.cleanup.enter_context(socket.create_server(("127.0.0.1", 0)))
@@ -177,47 +177,47 @@ def loopback_proxy(bench):
     bench.monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
 
 
-def failed(what, prepare, says, **fields):
-    """A failure before anything was sent."""
+def failed(name, prepare, message, **fields):
+    """A failure before any request was sent."""
     return Fault(
-        what=what, prepare=prepare, error="MinutConnectionError", says=says, sent=0, tokens=0, **fields
+        name=name, prepare=prepare, error="MinutConnectionError", message=message, sent=0, tokens=0, **fields
     )
 
 
 ONCE = {"waits": (0, 0)}
-PROXY = "the proxy refused, or cannot be reached"
+PROXY = "the proxy is unreachable or rejected the request"
 
 FAULTS = [
-    Fault(what="A certificate of a private authority, with its bundle in `verify`", prepare=serving("localhost")),
-    failed("A certificate of an authority that is not trusted", serving("localhost", trusted=False),
+    Fault(name="A private certificate authority whose bundle is in `verify`", prepare=serving("localhost")),
+    failed("An untrusted certificate authority", serving("localhost", trusted=False),
            "TLS failed (unable to get local issuer certificate); see the setting 'verify'", **ONCE),
-    failed("A certificate of another authority than the bundle's", serving("localhost", ca=trustme.CA()),
+    failed("A certificate authority that is not in the bundle", serving("localhost", ca=trustme.CA()),
            "TLS failed", **ONCE),
     failed("An expired certificate", serving("localhost", start=-9, end=-2), "certificate has expired", **ONCE),
     failed("A certificate that is not valid yet", serving("localhost", start=2), "certificate is not yet valid", **ONCE),
     failed("A certificate for another host", serving("api.other.example"), "TLS failed (Hostname mismatch", **ONCE),
-    failed("A server that wants a certificate of the client's", serving("localhost", mutual=True), "TLS failed (", **ONCE),
-    Fault(what="A certificate that nobody can check, with `verify` false", prepare=unverified),
-    failed("Plain http behind an https base URL", https_to(((b"HTTP/1.1 400 Bad\r\n\r\n", Do.CLOSE),)), UNTRUSTED, **ONCE),
-    failed("The connection is closed in the TLS handshake", https_to(((0.05, Do.CLOSE),)), "POST /oauth/token got no answer"),
-    failed("The connection is reset in the TLS handshake", https_to(((0.05, Do.RESET),)), "POST /oauth/token got no answer"),
-    failed("The TLS handshake never ends", https_to(((Do.HANG,),)), "within 0.3 s",
+    failed("The server requires a client certificate", serving("localhost", mutual=True), "TLS failed (", **ONCE),
+    Fault(name="An untrusted certificate, with `verify` false", prepare=unverified),
+    failed("The base URL is https, the server uses http", https_to(((b"HTTP/1.1 400 Bad\r\n\r\n", Do.CLOSE),)), UNTRUSTED, **ONCE),
+    failed("The connection is closed during the TLS handshake", https_to(((0.05, Do.CLOSE),)), "POST /oauth/token got no response"),
+    failed("The connection is reset during the TLS handshake", https_to(((0.05, Do.RESET),)), "POST /oauth/token got no response"),
+    failed("The TLS handshake does not complete", https_to(((Do.HANG,),)), "within 0.3 s",
            settings={"timeout": 0.3, "max_attempts": 2}),
-    failed("https behind a plain http base URL", plain_to_tls, "POST /oauth/token got no answer"),
-    failed("The CA bundle holds no certificate", bundle_that_is_none, "TLS failed (no certificate or crl found)", **ONCE),
-    failed("The CA bundle vanishes after the settings were checked", bundle_that_vanishes, "the CA bundle", **ONCE),
-    Fault(what="A `.netrc` with an entry for the host, and one for all hosts", prepare=with_netrc,
-          never="the token is replaced by what is in it"),
-    Fault(what="REQUESTS_CA_BUNDLE names the bundle", prepare=bundle_from_environment),
-    failed("REQUESTS_CA_BUNDLE names a file that is not there", missing_bundle_from_environment, "the CA bundle", **ONCE),
-    Fault(what="HTTP_PROXY is set, and the API is on this machine", prepare=loopback_proxy, never="the proxy is asked"),
-    Fault(what="HTTPS_PROXY names a proxy that works", prepare=tunnelled, check=nothing_readable_passed,
-          never="the proxy sees a token or a path"),
-    failed("HTTPS_PROXY names a proxy where nothing listens", proxied(None), PROXY),
-    failed("The proxy wants another password", proxied((b"HTTP/1.1 407 Password\r\nContent-Length: 0\r\n\r\n",)), PROXY),
-    failed("The proxy answers 502 to CONNECT", proxied((b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n",)), PROXY),
-    failed("The proxy closes the connection", proxied((Do.CLOSE,)), "POST /oauth/token got no answer"),
-    failed("The proxy says nothing", proxied((Do.HANG,)), "POST /oauth/token got no answer",
+    failed("The base URL is http, the server uses https", plain_to_tls, "POST /oauth/token got no response"),
+    failed("The CA bundle contains no certificate", invalid_bundle, "TLS failed (no certificate or crl found)", **ONCE),
+    failed("The CA bundle is deleted after the settings were validated", deleted_bundle, "the CA bundle", **ONCE),
+    Fault(name="A `.netrc` with an entry for the host and a default entry", prepare=with_netrc,
+          never="the token is replaced by the credentials in `.netrc`"),
+    Fault(name="REQUESTS_CA_BUNDLE is the path of the bundle", prepare=bundle_from_environment),
+    failed("REQUESTS_CA_BUNDLE is the path of a missing file", missing_bundle_from_environment, "the CA bundle", **ONCE),
+    Fault(name="HTTP_PROXY is set, and the API is on the same machine", prepare=loopback_proxy, never="the proxy is used"),
+    Fault(name="HTTPS_PROXY is set to a working proxy", prepare=tunnelled, check=nothing_readable_passed,
+          never="the proxy can read a token or a path"),
+    failed("HTTPS_PROXY is set, and the proxy refuses the connection", proxied(None), PROXY),
+    failed("The proxy rejects the password (407)", proxied((b"HTTP/1.1 407 Password\r\nContent-Length: 0\r\n\r\n",)), PROXY),
+    failed("The proxy returns 502 for CONNECT", proxied((b"HTTP/1.1 502 Bad\r\nContent-Length: 0\r\n\r\n",)), PROXY),
+    failed("The proxy closes the connection", proxied((Do.CLOSE,)), "POST /oauth/token got no response"),
+    failed("The proxy does not respond", proxied((Do.HANG,)), "POST /oauth/token got no response",
            settings={"timeout": 0.3, "max_attempts": 2}),
-    Fault(what="NO_PROXY names the host", prepare=proxied(None, no_proxy=NAME)),
+    Fault(name="NO_PROXY contains the host", prepare=proxied(None, no_proxy=NAME)),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""No window is ever over its limit, whatever happens, and everybody gets a turn."""
+"""No window is ever over its limit, whatever happens, and every request is sent in the end."""
 
 from __future__ import annotations
 
@@ -23,17 +23,15 @@ def state(request, tmp_path):
     )
 
 
-def budget(state, clock, per_second=20, per_minute=120, client_id="id"):
+def make_limiter(state, clock, per_second=20, per_minute=120, client_id="id"):
     return RateLimiter(
         state, "https://x/v8", client_id, per_second=per_second, per_minute=per_minute, clock=clock
     )
 
 
-def slots_of(a_budget):
-    now = a_budget._clock.time()
-    return [
-        round((now + ahead) * 1e6) for ahead in a_budget._state.reservations(a_budget._name, now=now).ahead
-    ]
+def reservations_of(limiter):
+    now = limiter._clock.time()
+    return [round((now + ahead) * 1e6) for ahead in limiter._state.reservations(limiter._name, now=now).ahead]
 
 
 def most_in_window(times, window):
@@ -43,14 +41,14 @@ def most_in_window(times, window):
 
 def test_first_requests_do_not_wait(state, clock):
     for _ in range(20):
-        budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 1)
+        make_limiter(state, clock).acquire("GET /x", deadline=clock.monotonic() + 1)
     assert clock.slept == []
 
 
 def test_21st_request_in_a_second_and_121st_in_a_minute_wait(state, clock):
     sent = []
     for _ in range(121):
-        budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 300)
+        make_limiter(state, clock).acquire("GET /x", deadline=clock.monotonic() + 300)
         sent.append(clock.time())
     assert sent[20] - sent[0] == pytest.approx(1.25, abs=0.01)
     assert sent[120] - sent[0] == pytest.approx(60.25, abs=0.01)
@@ -58,61 +56,63 @@ def test_21st_request_in_a_second_and_121st_in_a_minute_wait(state, clock):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_no_interleaving_breaks_a_window_or_the_order(seed):
-    """Callers come at random moments, wait for random other ones, and sometimes give up."""
+    """Callers arrive at random times, wait for random other ones, and sometimes time out."""
     from tests.conftest import FakeClock
 
-    chance, clock, state = random.Random(seed), FakeClock(), MemoryState()
-    per_second, per_minute = chance.randrange(1, 8), chance.randrange(1, 40)
+    rng, clock, state = random.Random(seed), FakeClock(), MemoryState()
+    per_second, per_minute = rng.randrange(1, 8), rng.randrange(1, 40)
     granted = []
     for _ in range(300):
-        clock.advance(chance.choice([0, 0, 0, 0.1, 1, 20]) * chance.random())
-        caller = budget(state, clock, per_second, per_minute)
+        clock.advance(rng.choice([0, 0, 0, 0.1, 1, 20]) * rng.random())
+        caller = make_limiter(state, clock, per_second, per_minute)
         try:
-            wait = caller._take("GET /x", chance.choice([0.5, 300]))
+            wait = caller._reserve("GET /x", rng.choice([0.5, 300]))
         except MinutRateLimitError:
             continue
-        granted.append(slots_of(caller)[-1])
+        granted.append(reservations_of(caller)[-1])
         assert granted[-1] == pytest.approx((clock.time() + wait) * 1e6, abs=2)
     assert all(later - earlier > -2 for earlier, later in pairwise(granted))  # microseconds, rounded
     assert most_in_window(granted, 1_000_000) <= per_second
     assert most_in_window(granted, 60_000_000) <= per_minute
 
 
-def test_turn_after_the_deadline_is_an_error_and_takes_no_slot(state, clock):
-    one = budget(state, clock, per_minute=1)
+def test_delay_beyond_the_deadline_is_an_error_and_reserves_nothing(state, clock):
+    one = make_limiter(state, clock, per_minute=1)
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
-    before = slots_of(one)
+    before = reservations_of(one)
     with pytest.raises(
         MinutRateLimitError, match="GET /x was not sent: the rate limiter would delay it by 60 s"
     ) as caught:
         one.acquire("GET /x", deadline=clock.monotonic() + 60)
     assert caught.value.retry_after == pytest.approx(60.25, abs=0.01)
-    assert slots_of(one) == before
+    assert reservations_of(one) == before
 
 
-def test_long_wait_is_told_once_with_its_length(state, clock, caplog):
+def test_long_wait_is_logged_once_with_its_length(state, clock, caplog):
     caplog.set_level("INFO")
     for _ in range(3):
-        budget(state, clock, per_minute=2).acquire("GET /x", deadline=clock.monotonic() + 100)
-    told = [r.getMessage() for r in caplog.records if "delaying" in r.getMessage()]
-    assert told == ["Rate limit reached (2 requests/min, shared by this client ID); delaying GET /x by 60 s."]
+        make_limiter(state, clock, per_minute=2).acquire("GET /x", deadline=clock.monotonic() + 100)
+    messages = [r.getMessage() for r in caplog.records if "delaying" in r.getMessage()]
+    assert messages == [
+        "Rate limit reached (2 requests/min, shared by this client ID); delaying GET /x by 60 s."
+    ]
 
 
-def test_pause_holds_up_everybody(state, clock):
-    budget(state, clock).pause(10)
+def test_pause_delays_all_requests(state, clock):
+    make_limiter(state, clock).pause(10)
     started = clock.time()
-    budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 100)
+    make_limiter(state, clock).acquire("GET /x", deadline=clock.monotonic() + 100)
     assert clock.time() - started == pytest.approx(10, abs=0.01)
 
 
 def test_pause_that_begins_during_a_wait_is_kept_too(state, clock):
-    one = budget(state, clock, per_second=1)
+    one = make_limiter(state, clock, per_second=1)
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
     sleep = clock.sleep
 
     def meet_429(seconds):
         clock.sleep = sleep
-        budget(state, clock).pause(30)
+        make_limiter(state, clock).pause(30)
         sleep(seconds)
 
     clock.sleep = meet_429
@@ -122,13 +122,13 @@ def test_pause_that_begins_during_a_wait_is_kept_too(state, clock):
 
 
 def test_pause_is_bounded(state, clock):
-    budget(state, clock).pause(10**9)
-    budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 301)
+    make_limiter(state, clock).pause(10**9)
+    make_limiter(state, clock).acquire("GET /x", deadline=clock.monotonic() + 301)
 
 
-def test_clients_have_budgets_of_their_own(state, clock):
+def test_clients_have_their_own_limits(state, clock):
     for client_id in "ab":
-        budget(state, clock, per_minute=1, client_id=client_id).acquire(
+        make_limiter(state, clock, per_minute=1, client_id=client_id).acquire(
             "GET /x", deadline=clock.monotonic() + 1
         )
     assert clock.slept == []
@@ -152,21 +152,21 @@ def test_clients_have_budgets_of_their_own(state, clock):
     ],
 )
 def test_damaged_log_starts_anew(state, clock, damage):
-    one = budget(state, clock)
+    one = make_limiter(state, clock)
     state.update(one._name, lambda _: damage)
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
     assert clock.slept == []
-    assert len(slots_of(one)) == 1
+    assert len(reservations_of(one)) == 1
 
 
-def test_clock_set_back_by_a_day_blocks_nobody(state, clock):
-    one = budget(state, clock, per_minute=1)
+def test_clock_set_back_by_a_day_blocks_no_request(state, clock):
+    one = make_limiter(state, clock, per_minute=1)
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
     clock.now -= 86_400
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
 
 
-def test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue(
+def test_requests_of_a_client_keep_the_limit_and_token_requests_do_not_wait(
     make_client, token_endpoint, httpserver, clock
 ):
     httpserver.expect_request("/v8/x").respond_with_data("{}")
@@ -183,7 +183,7 @@ def test_requests_of_a_client_keep_the_budget_and_token_requests_do_not_queue(
     assert clock.slept == []
 
 
-def test_429_pauses_all_who_share_the_client(make_client, token_endpoint, httpserver, clock):
+def test_429_pauses_all_requests_of_the_client(make_client, token_endpoint, httpserver, clock):
     answers = iter([Response(status=429, headers={"Retry-After": "25"})])
     httpserver.expect_request("/v8/x").respond_with_handler(lambda _: next(answers, Response("{}")))
     state = MemoryState()
@@ -198,10 +198,10 @@ def test_429_pauses_all_who_share_the_client(make_client, token_endpoint, httpse
     assert clock.slept == [pytest.approx(90, abs=0.01)]
 
 
-def test_slot_is_taken_when_the_request_is_sent_and_not_before_its_token_is_there(
+def test_reservation_is_made_when_the_request_is_sent_and_not_before_its_token_is_there(
     make_client, httpserver, clock
 ):
-    """A slot that is too early lets a later request come too early: the server counts arrivals."""
+    """A reservation that is too early lets a later request come too early: the server counts arrivals."""
 
     def slow_token(_request):
         clock.advance(3)
@@ -214,7 +214,7 @@ def test_slot_is_taken_when_the_request_is_sent_and_not_before_its_token_is_ther
         assert client.status().rate_limit.last_second == 1
 
 
-def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make_client, httpserver, clock):
+def test_token_that_ended_while_the_request_waited_is_not_sent(make_client, httpserver, clock):
     tokens, sent = iter(("one", "two")), []
 
     def token(_request):
@@ -235,7 +235,7 @@ def test_token_that_ended_while_the_request_waited_for_its_turn_is_not_sent(make
 
 
 def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
-    one = budget(state, clock, per_second=2, per_minute=5)
+    one = make_limiter(state, clock, per_second=2, per_minute=5)
     for _ in range(2):
         one.acquire("GET /x", deadline=clock.monotonic() + 1)
     expected = {
@@ -252,7 +252,7 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
     clock.advance(0.5)
     assert asdict(one.status()) == {**expected, "last_second": 0}
     for _ in range(2):
-        one._take("GET /x", 1)
+        one._reserve("GET /x", 1)
     assert asdict(one.status()) == {**expected, "last_second": 0, "waiting": 2}
     clock.advance(58.9)
     assert asdict(one.status()) == {**expected, "last_second": 0, "last_minute": 4}
@@ -265,33 +265,33 @@ def test_status_counts_what_was_sent_what_waits_and_the_pause(state, clock):
 
 
 def test_pause_is_five_minutes_at_most(state, clock):
-    budget(state, clock).pause(300.5)
-    assert budget(state, clock).status().paused == 300
+    make_limiter(state, clock).pause(300.5)
+    assert make_limiter(state, clock).status().paused == 300
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(1.0, 0), (1.99, 0), (2.0, 1), (3.0, 1)])
-def test_waits_of_two_seconds_are_worth_telling(state, clock, caplog, seconds, told):
+@pytest.mark.parametrize(("seconds", "lines"), [(1.0, 0), (1.99, 0), (2.0, 1), (3.0, 1)])
+def test_waits_of_two_seconds_are_logged(state, clock, caplog, seconds, lines):
     caplog.set_level("INFO")
-    budget(state, clock).pause(seconds)
-    budget(state, clock).acquire("GET /x", deadline=clock.monotonic() + 100)
-    assert len(caplog.records) == told
+    make_limiter(state, clock).pause(seconds)
+    make_limiter(state, clock).acquire("GET /x", deadline=clock.monotonic() + 100)
+    assert len(caplog.records) == lines
 
 
-def test_request_that_waited_took_one_slot(state, clock):
-    one = budget(state, clock, per_second=1)
+def test_request_that_waited_made_one_reservation(state, clock):
+    one = make_limiter(state, clock, per_second=1)
     for _ in range(3):
         one.acquire("GET /x", deadline=clock.monotonic() + 100)
-    assert len(slots_of(one)) == 3
+    assert len(reservations_of(one)) == 3
 
 
 def test_rest_of_a_pause_is_kept_however_short(state, clock):
-    one = budget(state, clock, per_second=1)
+    one = make_limiter(state, clock, per_second=1)
     one.acquire("GET /x", deadline=clock.monotonic() + 1)
     sleep = clock.sleep
 
     def meet_429(seconds):
         clock.sleep = sleep
-        budget(state, clock).pause(seconds + 0.5)
+        make_limiter(state, clock).pause(seconds + 0.5)
         sleep(seconds)
 
     clock.sleep = meet_429
@@ -300,8 +300,8 @@ def test_rest_of_a_pause_is_kept_however_short(state, clock):
     assert clock.time() - started >= 1.75
 
 
-def test_deadline_is_a_moment_on_the_monotonic_clock(state, clock):
+def test_deadline_is_a_time_on_the_monotonic_clock(state, clock):
     clock.ticks = 100.0
-    budget(state, clock).pause(50)
-    budget(state, clock).acquire("GET /x", deadline=200.0)
+    make_limiter(state, clock).pause(50)
+    make_limiter(state, clock).acquire("GET /x", deadline=200.0)
     assert sum(clock.slept) == pytest.approx(50, abs=0.01)

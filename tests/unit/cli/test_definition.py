@@ -28,12 +28,12 @@ def run(monkeypatch):
 
 def test_status_is_what_minut_status_shows(run, minut_sandbox, capsys):
     assert run("minut", "status") == 0
-    assert "Belongs to  Alex Sandbox" in capsys.readouterr().out
+    assert "User          Alex Sandbox" in capsys.readouterr().out
 
 
-def test_exit_code_says_that_there_is_a_problem(run, capsys):
+def test_exit_code_reports_an_error(run, capsys):
     assert run("minut", "status", "no_such") == 1
-    assert "no_such" in capsys.readouterr().out.split("Problem", 1)[1]
+    assert "no_such" in capsys.readouterr().out.split("Error", 1)[1]
 
 
 def test_there_is_one_group_with_one_command():

@@ -79,7 +79,7 @@ def test_triggers_get_the_client_without_blocking(minut_sandbox):
 
 
 def test_good_connection_tests_good(minut_sandbox):
-    text = "Minut knows the credentials: they belong to Alex Sandbox (user 64aa0000000000000000a001)."
+    text = "Connection successfully tested. Authenticated as Alex Sandbox (user 64aa0000000000000000a001)."
     assert MinutHook().test_connection() == (True, text)
 
 
@@ -168,8 +168,8 @@ class RecordedField:
         self.label, self.description, self.widget = label, description, widget
 
 
-def test_both_forms_tell_the_same_story(monkeypatch):
-    """Airflow 3.1 asks the hook, later ones read the provider info."""
+def test_both_forms_have_the_same_fields(monkeypatch):
+    """Airflow 3.1 calls the hook, later ones read the provider info."""
     fields = {
         kind: type(kind, (RecordedField,), {}) for kind in ("IntegerField", "PasswordField", "StringField")
     }

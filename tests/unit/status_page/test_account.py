@@ -191,7 +191,7 @@ def test_tasks_come_first(serve, sent, make_account, clock, use):
         rate_limiter.pause(20)
     else:
         for _ in range(96 if use == "most" else 21):
-            rate_limiter._take("GET /x", 300)
+            rate_limiter._reserve("GET /x", 300)
             clock.advance(0.1 if use == "most" else 0)
     before = account.cached()
     sent.clear()

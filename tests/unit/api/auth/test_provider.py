@@ -1,4 +1,4 @@
-"""When a token is asked for, who waits, and what happens when Minut says no, against a real server."""
+"""When a token is requested, which calls wait, and what happens when Minut rejects a request, against a real server."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def serve_token_replies(httpserver, *replies):
 TOKEN = {"access_token": "token-1", "token_type": "Bearer", "expires_in": 3600}
 
 
-def test_token_request_is_exactly_as_documented_also_at_renewal(
+def test_token_request_is_exactly_as_documented_also_at_refresh(
     make_client, token_endpoint, clock, credentials
 ):
     client = make_client()
@@ -86,7 +86,7 @@ def test_fresh_token_is_used_again(make_client, token_endpoint, clock):
     assert len(token_endpoint) == 1
 
 
-def test_due_token_is_renewed_behind_the_callers_back(make_client, httpserver, clock):
+def test_due_token_is_refreshed_in_the_background(make_client, httpserver, clock):
     release = threading.Event()
     asked = []
 
@@ -100,9 +100,9 @@ def test_due_token_is_renewed_behind_the_callers_back(make_client, httpserver, c
     client = make_client()
     client.get_access_token()
     clock.advance(3400)
-    # The renewal hangs in the server, and nobody notices.
+    # The refresh hangs in the server, and no call waits.
     assert [client.get_access_token() for _ in range(100)] == ["token-1"] * 100
-    wait_for(lambda: len(asked) == 2, "the renewal")
+    wait_for(lambda: len(asked) == 2, "the refresh")
     assert client.get_access_token() == "token-1"
     release.set()
     wait_for(lambda: client.get_access_token() == "token-2", "the new token")
@@ -119,7 +119,7 @@ def test_spent_token_is_never_used(make_client, token_endpoint, clock):
 @pytest.mark.parametrize(
     ("life", "fresh_until", "due_until"), [(3600, 3299, 3569), (6, 5.51, 5.81), (60, 55.1, 58.1)]
 )
-def test_parts_of_life_scale_with_the_lifetime(make_client, httpserver, clock, life, fresh_until, due_until):
+def test_states_scale_with_the_lifetime(make_client, httpserver, clock, life, fresh_until, due_until):
     asked = serve_token_replies(httpserver, (200, {**TOKEN, "expires_in": life}), (503, ""))
     client = make_client(max_attempts=1)
     client.get_access_token()
@@ -128,20 +128,20 @@ def test_parts_of_life_scale_with_the_lifetime(make_client, httpserver, clock, l
     assert len(asked) == 1
     clock.advance(due_until - fresh_until)
     assert client.get_access_token() == "token-1"
-    wait_for(lambda: len(asked) == 2, "the renewal in the due part")
+    wait_for(lambda: len(asked) == 2, "the refresh in the due state")
     clock.advance(0.02 if life == 6 else 1.2)
     with pytest.raises(MinutServerError):
         client.get_access_token()
 
 
-def test_failed_renewal_is_logged_and_the_old_token_used_on(make_client, httpserver, clock, caplog):
+def test_failed_refresh_is_logged_and_the_old_token_still_used(make_client, httpserver, clock, caplog):
     asked = serve_token_replies(httpserver, (200, TOKEN), (502, ""))
     client = make_client()
     client.get_access_token()
     clock.advance(3400)
     for _ in range(3):
         assert client.get_access_token() == "token-1"
-        wait_for(lambda: "the present one is used on" in caplog.text, "the warning")
+        wait_for(lambda: "continuing with the current one" in caplog.text, "the warning")
         client._tokens._refresh_thread.join()
     assert len(asked) == 2  # after a failure it waits before it tries again
     clock.advance(41)
@@ -191,7 +191,7 @@ def test_another_secret_or_base_url_shares_nothing(make_client, httpserver, toke
     assert len(token_endpoint) == 3
 
 
-def test_refused_token_is_replaced_and_the_request_sent_once_more(make_client, token_endpoint, httpserver):
+def test_rejected_token_is_replaced_and_the_request_sent_once_more(make_client, token_endpoint, httpserver):
     shown = serve_user(httpserver, accept=lambda token: token != "token-1")
     assert make_client().get_current_user() == {"user_id": "u1"}
     assert shown == ["token-1", "token-2"]
@@ -199,12 +199,12 @@ def test_refused_token_is_replaced_and_the_request_sent_once_more(make_client, t
 
 def test_second_401_is_an_authentication_error(make_client, token_endpoint, httpserver):
     shown = serve_user(httpserver, accept=lambda _token: False)
-    with pytest.raises(MinutAuthenticationError, match="GET /users/me answered 401"):
+    with pytest.raises(MinutAuthenticationError, match="GET /users/me returned 401"):
         make_client().get_current_user()
     assert shown == ["token-1", "token-2"]
 
 
-def test_401_for_another_reason_does_not_buy_a_token_each_time(
+def test_401_for_another_reason_does_not_request_a_token_each_time(
     make_client, token_endpoint, httpserver, clock
 ):
     serve_user(httpserver, accept=lambda _token: False)
@@ -258,27 +258,28 @@ def test_token_is_looked_up_again_for_every_attempt(make_client, httpserver, clo
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_refused_credentials_say_where_to_find_the_right_ones(make_client, httpserver, status):
+def test_rejected_credentials_say_where_to_find_the_right_ones(make_client, httpserver, status):
     serve_token_replies(httpserver, (status, "Unauthorized"))
     with pytest.raises(
-        MinutAuthenticationError, match="refused the client credentials.*'Developer tools'|API access|may not"
+        MinutAuthenticationError,
+        match="rejected the client credentials.*'Developer tools'|API access|may not",
     ):
         make_client().get_current_user()
 
 
 @pytest.mark.parametrize("error", ["invalid_client", "unauthorized_client", "invalid_grant", "access_denied"])
 @pytest.mark.parametrize("status", [200, 400])
-def test_oauth_error_codes_are_refusals_whatever_the_status(make_client, httpserver, error, status):
+def test_oauth_error_codes_are_rejections_whatever_the_status(make_client, httpserver, error, status):
     serve_token_replies(httpserver, (status, {"error": error}))
     with pytest.raises(MinutAuthenticationError):
         make_client().get_current_user()
 
 
-def test_refusal_is_remembered_for_a_while_by_all_who_share_the_state(make_client, httpserver, clock):
+def test_rejection_is_remembered_for_a_while_by_all_clients_of_the_state(make_client, httpserver, clock):
     asked = serve_token_replies(httpserver, (401, ""))
     state = MemoryState()
     for _ in range(3):
-        with pytest.raises(MinutAuthenticationError, match="POST /oauth/token answered 401"):
+        with pytest.raises(MinutAuthenticationError, match="POST /oauth/token returned 401"):
             make_client(state=state).get_current_user()
     assert len(asked) == 1
     clock.advance(61)
@@ -300,10 +301,10 @@ def test_501_from_the_token_endpoint_is_not_repeated(make_client, httpserver):
     assert len(asked) == 1
 
 
-def test_renewal_that_hangs_elsewhere_is_not_waited_for_for_ever(
+def test_refresh_that_hangs_elsewhere_is_not_waited_for_for_ever(
     make_client, token_endpoint, clock, monkeypatch
 ):
-    """Whoever holds the lock may be stopped. After the deadline each asks for itself."""
+    """The process that holds the lock may be stopped. After the deadline each client requests its own token."""
     state = MemoryState()
     client = make_client(state=state)
     monkeypatch.setattr(provider, "REFRESH_POLL_SECONDS", 0.001)
@@ -427,7 +428,7 @@ def test_validation_notices_a_revoked_secret_although_the_token_lives(make_clien
 @pytest.mark.parametrize("answer", ["{}", "[]", '{"user_id": ""}', '{"user_id": 5}', ""])
 def test_user_without_an_id_is_a_response_error(make_client, token_endpoint, httpserver, answer):
     httpserver.expect_request("/v8/users/me").respond_with_data(answer)
-    with pytest.raises(MinutResponseError, match="without a user_id"):
+    with pytest.raises(MinutResponseError, match="no user_id"):
         make_client().get_current_user()
 
 
@@ -462,7 +463,7 @@ def test_no_representation_shows_a_secret(make_client, token_endpoint, credentia
 def test_secrets_cannot_be_pickled(make_client, token_endpoint, credentials):
     token = make_client()._tokens.get()
     for thing in (credentials, token):
-        with pytest.raises(TypeError, match="are not serialised: pass the connection id"):
+        with pytest.raises(TypeError, match="are not serializable; pass the connection ID"):
             pickle.dumps(thing)
 
 
@@ -477,9 +478,9 @@ def test_credentials_that_cannot_be_sent_are_an_error_that_names_the_field(clien
     assert caught.value.field == field
 
 
-def test_blank_around_the_secret_is_warned_about_and_kept(caplog):
+def test_whitespace_around_the_secret_is_warned_about_and_kept(caplog):
     assert ClientCredentials(" id ", " s ").client_secret == " s "
-    assert "begins or ends with a blank" in caplog.text
+    assert "starts or ends with whitespace" in caplog.text
 
 
 def test_lock_held_at_a_fork_does_not_stop_the_child(make_client, token_endpoint):
@@ -500,8 +501,8 @@ def test_lock_held_at_a_fork_does_not_stop_the_child(make_client, token_endpoint
     held.wait(5)
     child = os.fork()
     if child == 0:
-        with PROCESS_STATE.lock(client._tokens._shared.name, timeout=0) as mine:
-            os._exit(0 if mine else 1)
+        with PROCESS_STATE.lock(client._tokens._shared.name, timeout=0) as held_too:
+            os._exit(0 if held_too else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     release.set()
     holder.join()
@@ -510,6 +511,6 @@ def test_lock_held_at_a_fork_does_not_stop_the_child(make_client, token_endpoint
 def test_unreachable_token_endpoint_is_a_connection_error(make_client):
     with pytest.raises(
         MinutConnectionError,
-        match="POST /oauth/token got no answer from http://127.0.0.1:9/v8: connection refused",
+        match="POST /oauth/token got no response from http://127.0.0.1:9/v8: connection refused",
     ):
         make_client(base_url="http://127.0.0.1:9/v8", max_attempts=1).get_access_token()

@@ -38,7 +38,7 @@ class WatchedState(MemoryState):
 
 
 class StuckState(MemoryState):
-    """Whoever holds the lock never lets it go; waiting for it takes the clock's time."""
+    """A lock that is never released; waiting for it advances the clock."""
 
     def __init__(self, clock):
         super().__init__()
@@ -56,8 +56,8 @@ def pause_of(request):
     return lambda *ends: ends[request.param]
 
 
-def look(client):
-    """Ask for the token, and wait for the renewal that this may have begun."""
+def get_token(client):
+    """Get the token, and wait for the refresh that this may have started."""
     token = client.get_access_token()
     if client._tokens._refresh_thread:
         client._tokens._refresh_thread.join()
@@ -86,12 +86,12 @@ def test_entry_is_kept_as_long_as_it_is_of_use(make_client, httpserver, clock):
     assert state.lifetimes == [3600, 1]
 
 
-def test_refusal_is_kept_as_long_as_it_counts(make_client, httpserver, clock, pause_of):
+def test_rejection_is_kept_as_long_as_it_counts(make_client, httpserver, clock, pause_of):
     asked = serve_token_replies(httpserver, (401, ""))
     state = WatchedState()
     pause = pause_of(30, 60)
-    for moment in (0, pause - 0.1):
-        clock.now += moment
+    for seconds in (0, pause - 0.1):
+        clock.now += seconds
         with pytest.raises(MinutAuthenticationError) as caught:
             make_client(state=state, jitter=pause_of).get_access_token()
         assert (len(asked), caught.value.status) == (1, 401)
@@ -102,74 +102,74 @@ def test_refusal_is_kept_as_long_as_it_counts(make_client, httpserver, clock, pa
     assert len(asked) == 2
 
 
-def test_failed_renewal_is_tried_again_by_anybody_after_a_pause(make_client, httpserver, clock, pause_of):
+def test_failed_refresh_is_tried_again_by_any_process_after_a_pause(make_client, httpserver, clock, pause_of):
     asked = serve_token_replies(httpserver, (200, TOKEN), (503, ""))
     state = MemoryState()
 
-    def look_as_another():
+    def get_token_as_another():
         other = make_client(state=state, jitter=pause_of)
-        look(other)  # finds the token
-        look(other)  # finds that it is due
+        get_token(other)  # finds the token
+        get_token(other)  # finds that it is due
 
     first = make_client(state=state, jitter=pause_of)
-    look(first)
+    get_token(first)
     clock.advance(3400)
-    look(first)
+    get_token(first)
     assert len(asked) == 2
     clock.advance(pause_of(20, 40) - 0.1)
-    look(first)
-    look_as_another()
+    get_token(first)
+    get_token_as_another()
     assert len(asked) == 2
     clock.advance(0.1)
-    look(first)
+    get_token(first)
     assert len(asked) == 3
-    look(make_client(state=state, jitter=pause_of))  # the first one's failure counts for the others too
+    get_token(make_client(state=state, jitter=pause_of))  # the first one's failure counts for the others too
     assert len(asked) == 3
     clock.advance(pause_of(20, 40) - 0.1)
-    look_as_another()
+    get_token_as_another()
     assert len(asked) == 3
     clock.advance(0.1)
-    look_as_another()
+    get_token_as_another()
     assert len(asked) == 4
 
 
-def test_renewal_that_somebody_else_makes_is_looked_for_in_a_hundredth_of_the_lifetime(
+def test_refresh_that_another_process_makes_is_polled_for_in_a_hundredth_of_the_lifetime(
     make_client, token_endpoint, clock
 ):
     state = WatchedState()
     client = make_client(state=state)
-    look(client)
+    get_token(client)
     clock.advance(3400)
     with state._locks[client._tokens._shared.name]:
         before = state.tries
         for wait, tries in ((0, 1), (0, 1), (35.9, 1), (0.1, 2), (35.9, 2)):
             clock.advance(wait)
-            assert look(client) == "token-1"
+            assert get_token(client) == "token-1"
             assert state.tries - before == tries
     other = make_client(state=state)
-    look(other)
+    get_token(other)
     clock.advance(0.1)
-    look(client)
-    assert look(client) == "token-2"
+    get_token(client)
+    assert get_token(client) == "token-2"
     assert len(token_endpoint) == 2
 
 
-def test_renewal_without_an_entry_is_looked_for_after_a_second(make_client, token_endpoint, clock):
+def test_refresh_without_an_entry_is_polled_for_after_a_second(make_client, token_endpoint, clock):
     state = WatchedState()
     client = make_client(state=state)
-    look(client)
+    get_token(client)
     clock.advance(3400)
     state._entries.clear()
     with state._locks[client._tokens._shared.name]:
         before = state.tries
         for wait, tries in ((0, 1), (0.9, 1), (0.1, 2)):
             clock.advance(wait)
-            look(client)
+            get_token(client)
             assert state.tries - before == tries
 
 
 @pytest.mark.parametrize(("deadline", "waited"), [(10.1, 10.25), (300.0, 30.0)])
-def test_hanging_renewal_is_waited_for_until_the_deadline_and_then_asked_past_once(
+def test_hanging_refresh_is_waited_for_until_the_deadline_and_then_bypassed_once(
     make_client, token_endpoint, clock, monkeypatch, deadline, waited
 ):
     state = StuckState(clock)
@@ -182,18 +182,18 @@ def test_hanging_renewal_is_waited_for_until_the_deadline_and_then_asked_past_on
     assert state._entries == {}
 
 
-def test_token_request_has_half_a_minute_and_five_seconds_if_nobody_waits(
+def test_token_request_has_half_a_minute_and_five_seconds_if_no_call_waits(
     make_client, token_endpoint, clock, monkeypatch
 ):
     client = make_client()
     asked = watch_requests(client, monkeypatch)
-    look(client)
+    get_token(client)
     clock.advance(3400)
-    look(client)
+    get_token(client)
     assert [(a["max_attempts"], a["deadline"]) for a in asked] == [(None, 30.0), (1, 5.0)]
 
 
-def test_renewal_keeps_no_process_alive_and_is_one_at_a_time(make_client, httpserver, clock):
+def test_refresh_keeps_no_process_alive_and_is_one_at_a_time(make_client, httpserver, clock):
     begun, release = threading.Event(), threading.Event()
 
     def answer(_request):
@@ -207,12 +207,12 @@ def test_renewal_keeps_no_process_alive_and_is_one_at_a_time(make_client, httpse
     client.get_access_token()
     clock.advance(3400)
     client.get_access_token()
-    renewer = client._tokens._refresh_thread
+    refresher = client._tokens._refresh_thread
     client.get_access_token()
-    assert client._tokens._refresh_thread is renewer
-    assert renewer.daemon
+    assert client._tokens._refresh_thread is refresher
+    assert refresher.daemon
     release.set()
-    renewer.join()
+    refresher.join()
 
 
 def test_401_for_another_reason_costs_one_request_and_no_token_for_a_minute(
@@ -237,7 +237,7 @@ def test_token_that_another_process_replaced_meanwhile_is_not_dropped(make_clien
 
 
 @pytest.mark.parametrize(("age", "tokens"), [(59.9, 1), (60.0, 1), (60.1, 2)])
-def test_proof_is_as_old_as_is_said(make_client, token_endpoint, clock, age, tokens):
+def test_proof_is_no_older_than_requested(make_client, token_endpoint, clock, age, tokens):
     client = make_client()
     client.get_access_token()
     clock.advance(age)
@@ -245,12 +245,12 @@ def test_proof_is_as_old_as_is_said(make_client, token_endpoint, clock, age, tok
     assert len(token_endpoint) == tokens
 
 
-def test_other_errors_of_the_token_endpoint_are_no_refusals(make_client, httpserver):
+def test_other_errors_of_the_token_endpoint_are_no_rejections(make_client, httpserver):
     asked = serve_token_replies(
         httpserver, (400, {"error": "temporarily_unavailable"}), (500, ""), (200, TOKEN)
     )
     client = make_client()
-    with pytest.raises(Exception, match="answered 400: temporarily_unavailable"):
+    with pytest.raises(Exception, match="returned 400: temporarily_unavailable"):
         client.get_access_token()
     with pytest.raises(MinutServerError):
         client.get_access_token()
@@ -258,15 +258,15 @@ def test_other_errors_of_the_token_endpoint_are_no_refusals(make_client, httpser
     assert len(asked) == 3
 
 
-def test_token_renewed_in_the_background_is_for_all(make_client, token_endpoint, clock):
+def test_token_refreshed_in_the_background_is_for_all(make_client, token_endpoint, clock):
     state = WatchedState()
     client = make_client(state=state)
-    look(client)
+    get_token(client)
     clock.advance(3400)
-    look(client)
+    get_token(client)
     assert make_client(state=state).get_access_token() == "token-2"
     assert len(token_endpoint) == 2
-    assert state.timeouts == [0.25, 0]  # whoever renews behind the callers' backs does not queue
+    assert state.timeouts == [0.25, 0]  # the refresh in the background does not queue
 
 
 def test_token_request_is_repeated_although_it_is_a_post(make_client, httpserver):
@@ -276,7 +276,7 @@ def test_token_request_is_repeated_although_it_is_a_post(make_client, httpserver
 
 
 @pytest.mark.parametrize("values", [("a", "b", "c"), ("c", "b", "a")])
-def test_refused_tokens_are_told_from_others_whatever_they_look_like(make_client, httpserver, clock, values):
+def test_rejected_tokens_are_told_from_others_whatever_they_look_like(make_client, httpserver, clock, values):
     serve_token_replies(httpserver, *[(200, {**TOKEN, "access_token": value}) for value in values])
     shown = serve_user(httpserver, accept=lambda token: token == values[2])
     client = make_client()
@@ -299,12 +299,12 @@ def test_blanks_at_the_ends_of_a_secret_are_warned_about(caplog, secret, warning
 
 def test_token_that_the_api_repeats_is_blotted_out(make_client, token_endpoint, httpserver):
     httpserver.expect_request("/v8/x").respond_with_data('{"message": "bad token-1."}', status=400)
-    with pytest.raises(MinutRequestError, match=r"answered 400: bad \*\*\*\."):
+    with pytest.raises(MinutRequestError, match=r"returned 400: bad \*\*\*\."):
         make_client().request("GET", "/x")
 
 
 @pytest.mark.parametrize("values", [("a", "b"), ("b", "a")])
-def test_refused_token_that_another_has_replaced_already_costs_no_request(make_client, httpserver, values):
+def test_rejected_token_that_another_has_replaced_already_costs_no_request(make_client, httpserver, values):
     asked = serve_token_replies(httpserver, *[(200, {**TOKEN, "access_token": value}) for value in values])
     serve_user(httpserver, accept=lambda token: token == values[1])
     state = MemoryState()

@@ -102,13 +102,13 @@ def test_entry_that_was_dumped_is_loaded(value, age, lifetime):
     st.floats(0.1, MAX_LIFETIME_SECONDS),
     st.lists(st.floats(0, MAX_LIFETIME_SECONDS), min_size=1, max_size=20),
 )
-def test_token_only_ages(lifetime, moments):
+def test_token_only_ages(lifetime, offsets):
     clock = FakeClock()
     token = Token("a", clock.now, lifetime, clock.ticks, jitter=uniform)
     order = list(TokenState)
     ages = []
-    for moment in sorted(moments):
-        clock.now, clock.ticks = FakeClock().now + moment, FakeClock().ticks + moment
+    for offset in sorted(offsets):
+        clock.now, clock.ticks = FakeClock().now + offset, FakeClock().ticks + offset
         ages.append(order.index(token.state(clock)))
     assert ages == sorted(ages)
     clock.advance(lifetime)

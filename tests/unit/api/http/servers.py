@@ -16,8 +16,8 @@ from airflow_provider_minut.api.shared_state.memory import MemoryState
 
 def make_transport(settings, clock, jitter=random.uniform):
     limits = {"per_second": 10**6, "per_minute": 10**6}
-    budget = RateLimiter(MemoryState(), settings.base_url, "id", **limits, clock=clock)
-    return Transport(settings, budget, clock=clock, jitter=jitter)
+    limiter = RateLimiter(MemoryState(), settings.base_url, "id", **limits, clock=clock)
+    return Transport(settings, limiter, clock=clock, jitter=jitter)
 
 
 def shortest(low, _high):

@@ -56,7 +56,7 @@ def check(error):
 def test_error_answer_is_a_typed_error_of_one_short_line_without_a_secret(status, headers, body):
     error = error_from_response("GET /x", Response(status, headers, body), secrets=(SECRET,))
     check(error)
-    assert str(error).startswith(f"GET /x answered {status}")
+    assert str(error).startswith(f"GET /x returned {status}")
 
 
 @given(headers, bodies)

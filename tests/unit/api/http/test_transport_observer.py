@@ -1,4 +1,4 @@
-"""What a client tells its observer."""
+"""What a client reports to its observer."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_retry_after_429_and_the_pause_for_it_are_observed(
     ]
 
 
-def test_wait_for_a_turn_is_observed_in_seconds(
+def test_delay_by_the_rate_limiter_is_observed_in_seconds(
     make_client, httpserver, token_endpoint, observe, seen, clock
 ):
     serve(httpserver, ok(), ok())

@@ -1,4 +1,4 @@
-"""Pages of a size that is refused, objects without an id, ids that are none."""
+"""Pages of a size that is rejected, objects without an ID, invalid IDs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRequ
 HOME = "64aa0000000000000000b001"
 
 
-def test_page_size_that_is_refused_becomes_the_documented_one(client, httpserver):
+def test_page_size_that_is_rejected_becomes_the_documented_one(client, httpserver):
     asked = []
 
     def handler(request):
@@ -25,7 +25,7 @@ def test_page_size_that_is_refused_becomes_the_documented_one(client, httpserver
     assert asked == ["100", "30", "30"]
 
 
-def test_refusal_for_another_reason_is_raised_and_changes_no_page_size(client, serve):
+def test_rejection_for_another_reason_is_raised_and_changes_no_page_size(client, serve):
     asked = serve("GET", "/homes", {"message": "go away"}, 400)
     for _ in range(2):
         with pytest.raises(MinutRequestError, match="go away"):

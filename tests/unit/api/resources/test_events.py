@@ -1,4 +1,4 @@
-"""Events between two moments, and events of the user."""
+"""Events in a time range, and events of the user."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(make_client, token_endpoint, monkeypatch):
 
 @pytest.fixture
 def serve_events(httpserver):
-    """Serve events at these moments, newest first; the bounds are inclusive or exclusive."""
+    """Serve events at these times, newest first; the bounds are inclusive or exclusive."""
 
     def serve(times, *, inclusive=True, with_paging=True):
         asked = []

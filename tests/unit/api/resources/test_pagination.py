@@ -95,7 +95,7 @@ def test_new_items_at_the_top_while_reading_repeat_nothing_and_lose_nothing():
     assert set(range(50)) <= set(found)
 
 
-def test_items_that_vanish_while_reading_make_nobody_else_vanish():
+def test_items_that_vanish_while_reading_hide_no_other_item():
     def vanish(api):
         if len(api.asked) == 2:
             del api.ids[:5]
@@ -108,18 +108,18 @@ def test_items_that_vanish_while_reading_make_nobody_else_vanish():
 @pytest.mark.parametrize("seed", range(200))
 def test_no_change_between_pages_loses_or_repeats_what_stays(seed):
     """Items come and go anywhere, one before each page, and then the list rests."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     fresh = iter(range(1000, 2000))
 
     def change(api):
-        if len(api.asked) < 10 and chance.random() < 0.5:
-            where = chance.randrange(len(api.ids) + 1)
-            if chance.random() < 0.6:
+        if len(api.asked) < 10 and rng.random() < 0.5:
+            where = rng.randrange(len(api.ids) + 1)
+            if rng.random() < 0.6:
                 api.ids.insert(where, next(fresh))
             elif api.ids:
                 api.ids.pop(where - 1)
 
-    api = Api(range(60), limit=chance.randrange(3, 40), between=change)
+    api = Api(range(60), limit=rng.randrange(3, 40), between=change)
     found = api.read()
     assert len(found) == len(set(found))
     assert set(api.ids) <= set(found)
@@ -135,7 +135,7 @@ def test_list_that_never_rests_ends_with_a_warning(caplog):
     with caplog.at_level(logging.WARNING):
         api.read()
     assert sum(offset == 0 for offset in api.asked) <= MAX_PASSES
-    assert caplog.messages == ["The list changed each of the 5 times it was read; it may lack items."]
+    assert caplog.messages == ["The list changed during each of 5 reads; items may be missing."]
 
 
 def test_length_that_is_wrong_is_warned_about_and_does_not_go_on_for_ever(caplog):
@@ -143,7 +143,7 @@ def test_length_that_is_wrong_is_warned_about_and_does_not_go_on_for_ever(caplog
     honest = api.page
     api.page = lambda offset: Page(honest(offset).items, 12, 10)
     assert api.read() == list(range(10))
-    assert "should have 12 items; 10 were found" in caplog.text
+    assert "should have 12 items, but repeated reading found only 10" in caplog.text
 
 
 def test_items_without_an_id_are_passed_on():
@@ -152,7 +152,7 @@ def test_items_without_an_id_are_passed_on():
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}, {"homes": None}, {"homes": {}}, {"homes": ["id"]}])
 def test_answer_without_a_list_of_objects_is_an_error_that_names_the_request(answer):
-    with pytest.raises(MinutResponseError, match="GET /homes answered without a list of homes"):
+    with pytest.raises(MinutResponseError, match="GET /homes returned no list of homes"):
         parse_page("GET /homes", answer, "homes", 10)
 
 

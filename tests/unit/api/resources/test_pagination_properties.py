@@ -39,7 +39,7 @@ class ChangingList:
 
 @given(
     st.integers(0, 40),
-    st.integers(2, 15),  # where a page is one item, nothing tells that it moved
+    st.integers(2, 15),  # where a page is one item, a shift cannot be detected
     # Fewer pages than the first passes have: a list that never rests cannot be read to its end.
     st.lists(changes, max_size=4),
     st.none() | st.integers(2, 5),
@@ -85,7 +85,7 @@ def test_answers_of_any_shape_end_in_items_or_a_typed_error(answers, limit):
     try:
         items = list(iterate(fetch, "id"))
     except MinutResponseError as error:
-        assert str(error) == f"GET /homes answered without a list of homes. {MinutResponseError.remedy}"
+        assert str(error) == f"GET /homes returned no list of homes. {MinutResponseError.remedy}"
     else:
         ids = [item["id"] for item in items if isinstance(item.get("id"), str)]
         assert len(ids) == len(set(ids))

@@ -1,4 +1,4 @@
-"""Readings between two moments, whatever window the API accepts."""
+"""Readings in a time range, whatever window the API accepts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def client(make_client, token_endpoint):
 
 @pytest.fixture
 def serve_readings(httpserver):
-    """Serve a value for each interval; a window longer than ``longest`` is refused."""
+    """Serve a value for each interval; a window longer than ``longest`` is rejected."""
 
     def serve(longest=timedelta(days=400), answer=None):
         asked = []
@@ -34,10 +34,10 @@ def serve_readings(httpserver):
             if until - since > longest:
                 return Response('{"message": "window too long"}', 400)
             step = timedelta(seconds=int(request.args["time_resolution"]))
-            values, moment = [], since
-            while moment <= until:
-                values.append({"datetime": to_text(moment), "value": 21.5, "max": 22})
-                moment += step
+            values, at = [], since
+            while at <= until:
+                values.append({"datetime": to_text(at), "value": 21.5, "max": 22})
+                at += step
             return Response(
                 json.dumps(answer if answer is not None else {"unit": "celsius", "values": values})
             )
@@ -60,7 +60,7 @@ def test_readings_come_once_and_oldest_first_over_window_edges(client, serve_rea
     assert [until - since for since, until in asked] == [timedelta(days=7)] * 2 + [timedelta(days=6)]
 
 
-def test_window_that_is_refused_is_halved_and_remembered(client, serve_readings):
+def test_window_that_is_rejected_is_halved_and_remembered(client, serve_readings):
     asked = serve_readings(longest=timedelta(days=2))
     assert len(readings(client, timedelta(days=7), time_resolution=3600)) == 168
     readings(client, timedelta(days=1), time_resolution=3600)
@@ -68,7 +68,7 @@ def test_window_that_is_refused_is_halved_and_remembered(client, serve_readings)
     assert lengths == [7, 3.5, 1.75, 1.75, 1.75, 1.75, 1]
 
 
-def test_request_that_is_refused_at_any_length_is_raised(client, serve_readings):
+def test_request_that_is_rejected_at_any_length_is_raised(client, serve_readings):
     asked = serve_readings(longest=timedelta(0))
     with pytest.raises(MinutRequestError, match="window too long"):
         readings(client, timedelta(days=7))

@@ -82,12 +82,12 @@ def plant_foreign_directory(directory, tmp_path):
 @pytest.mark.parametrize(
     ("plant", "reason"),
     [
-        (plant_symlink, "it is no directory"),
-        (plant_file, "it is no directory"),
-        (plant_open_directory, "others may look into it"),
+        (plant_symlink, "not a directory"),
+        (plant_file, "not a directory"),
+        (plant_open_directory, "accessible by other users"),
         pytest.param(
             plant_foreign_directory,
-            "it belongs to another user",
+            "owned by another user",
             marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away"),
         ),
     ],
@@ -107,7 +107,7 @@ def test_directory_that_is_not_ours_alone_is_not_used(state, directory, tmp_path
 def test_missing_parent_costs_a_warning_and_not_the_task(tmp_path, caplog, make_client, token_endpoint):
     client = make_client(state=FileState(tmp_path / "no" / "such" / "place", fallback=MemoryState()))
     assert client.get_access_token() == "token-1"
-    assert "cannot be shared in" in caplog.text
+    assert "Shared state directory" in caplog.text
     assert "No such file or directory" in caplog.text
 
 
@@ -161,25 +161,25 @@ def test_entry_that_is_none_is_replaced(state, directory, tmp_path, make_client,
 def test_damaged_entries_are_never_believed():
     """10,000 times random bytes, a cut, a flipped bit, or another client's entry."""
     state = MemoryState()
-    vault = EncryptedEntry(state, "https://x/v8", CLIENT_ID, CLIENT_SECRET)
-    vault.write(b'{"v": 1}', lifetime=60)
-    good = state.read(vault.name)
+    encrypted = EncryptedEntry(state, "https://x/v8", CLIENT_ID, CLIENT_SECRET)
+    encrypted.write(b'{"v": 1}', lifetime=60)
+    good = state.read(encrypted.name)
     other = EncryptedEntry(MemoryState(), "https://x/v8", CLIENT_ID, "another-secret")
-    other.name = vault.name
+    other.name = encrypted.name
     other._state = state
     other.write(b"not yours", lifetime=60)
-    foreign = state.read(vault.name)
-    chance = random.Random(7)
+    foreign = state.read(encrypted.name)
+    rng = random.Random(7)
     for _ in range(2500):
-        position = chance.randrange(1, len(good) - 1)
+        position = rng.randrange(1, len(good) - 1)
         flipped = bytearray(good)
         # The last characters of Base64 may carry no bits; any other flip must be noticed.
-        flipped[position % (len(good) - 4)] ^= 1 << chance.randrange(7)
-        for damaged in (chance.randbytes(chance.randrange(300)), good[:position], bytes(flipped), foreign):
-            state.write(vault.name, damaged, lifetime=60)
-            assert vault.read() is None
-    state.write(vault.name, good, lifetime=60)
-    assert vault.read() == b'{"v": 1}'
+        flipped[position % (len(good) - 4)] ^= 1 << rng.randrange(7)
+        for damaged in (rng.randbytes(rng.randrange(300)), good[:position], bytes(flipped), foreign):
+            state.write(encrypted.name, damaged, lifetime=60)
+            assert encrypted.read() is None
+    state.write(encrypted.name, good, lifetime=60)
+    assert encrypted.read() == b'{"v": 1}'
 
 
 def test_nothing_readable_is_written(state, directory, make_client, token_endpoint):
@@ -233,7 +233,7 @@ def test_hook_reads_the_place_from_airflows_configuration(minut_sandbox, directo
     assert list(directory.iterdir())
 
 
-def test_refusal_is_shared_too(state, directory, make_client, httpserver):
+def test_rejection_is_shared_too(state, directory, make_client, httpserver):
     from airflow_provider_minut.exceptions import MinutAuthenticationError
 
     httpserver.expect_request("/v8/oauth/token").respond_with_data(json.dumps({}), status=401)
@@ -259,7 +259,7 @@ def test_log_that_is_no_file_costs_a_warning_and_is_counted_in_memory(state, dir
         assert state.reserve("log", [Rate(3, 60)], now=1e9, within=1) == 0
     assert len(state.reservations("log", now=1e9).ahead) == 3
     assert [r.levelname for r in caplog.records] == ["WARNING"]
-    assert "Each process gets its own meanwhile" in caplog.text
+    assert "Falling back to per-process tokens" in caplog.text
 
 
 def test_log_that_a_stopped_process_holds_is_waited_for_and_then_left_alone(
@@ -270,7 +270,7 @@ def test_log_that_a_stopped_process_holds_is_waited_for_and_then_left_alone(
     with (directory / "log").open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         assert state.reserve("log", [Rate(1, 60)], now=1e9, within=1) == 0
-    assert "another process holds its lock and is stopped" in caplog.text
+    assert "another process holds a lock and is stopped" in caplog.text
 
 
 def test_log_that_was_removed_while_its_lock_was_waited_for_is_made_anew(state, directory, monkeypatch):

@@ -1,4 +1,4 @@
-"""No interleaving of those who share a budget breaks a window: also with pauses, and limits that differ."""
+"""No interleaving of clients that share a rate limit breaks a window, even with pauses and different limits."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ MODEST = (0, ("take", 1, 300.0))
 
 @given(limits, steps)
 @example([(6, 20), (6, 5)], [GREEDY] * 20 + [MODEST] + [GREEDY] * 20)
-def test_no_window_has_more_than_the_limit_of_whoever_reserved_last(limits, steps):
-    """Those who share a client may have limits of their own; each keeps its own, whatever others reserved."""
+def test_no_window_has_more_than_the_limit_of_the_latest_client(limits, steps):
+    """Processes that share a client ID may have different limits; each keeps its limit, whatever the others reserved."""
     state, now, pause_until, granted = MemoryState(), int(FakeClock().now) * MICROSECONDS_PER_SECOND, 0, []
-    for tick, (what, who, seconds) in steps:
+    for tick, (action, client, seconds) in steps:
         now += tick
-        if what == "pause":
+        if action == "pause":
             state.pause("log", seconds, now=now / MICROSECONDS_PER_SECOND)
             pause_until = max(pause_until, now + int(seconds * MICROSECONDS_PER_SECOND))
             continue
-        per_second, per_minute = limits[who % len(limits)]
+        per_second, per_minute = limits[client % len(limits)]
         rates = Rate(per_second, SECOND), Rate(per_minute, MINUTE)
         before = state.reservations("log", now=0)
         wait = state.reserve("log", rates, now=now / MICROSECONDS_PER_SECOND, within=seconds)
         if wait > seconds:
             assert state.reservations("log", now=0) == before
             continue
-        slot = now + round(wait * MICROSECONDS_PER_SECOND)
-        assert slot >= max([pause_until, now, *granted[-1:]]) - 2  # first come, first served
-        granted.append(slot)
+        reserved = now + round(wait * MICROSECONDS_PER_SECOND)
+        assert reserved >= max([pause_until, now, *granted[-1:]]) - 2  # first come, first served
+        granted.append(reserved)
         for limit, window in ((per_second, 1), (per_minute, 60)):
-            assert len(granted) - bisect_left(granted, slot - window * MICROSECONDS_PER_SECOND) <= limit
+            assert len(granted) - bisect_left(granted, reserved - window * MICROSECONDS_PER_SECOND) <= limit
 
 
 def packed(numbers):
@@ -62,9 +62,9 @@ logs = st.tuples(st.integers(-1, 2**62), numbers)
     st.binary(max_size=80) | numbers.map(packed)
     | logs.map(lambda log: packed([log[0], *log[1]]))
 )  # fmt: skip
-def test_whatever_lies_in_the_log_the_next_slot_is_not_beyond_the_horizon(stored):
+def test_whatever_lies_in_the_log_the_next_reservation_is_not_beyond_the_horizon(stored):
     state, now = MemoryState(), FakeClock().now
     state.write("log", stored, lifetime=60)
-    slots = state.reservations("log", now=now)
-    assert slots.paused <= MAX_AHEAD_SECONDS
+    reservations = state.reservations("log", now=now)
+    assert reservations.paused <= MAX_AHEAD_SECONDS
     assert state.reserve("log", [Rate(1, 60.25)], now=now, within=1e9) <= MAX_AHEAD_SECONDS + 60.25

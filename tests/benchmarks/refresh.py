@@ -1,9 +1,9 @@
-"""What renewals cost the calls: many threads, short tokens, and a token endpoint that is slow.
+"""What refreshes cost the calls: many threads, short tokens, and a token endpoint that is slow.
 
 The sandbox runs in a process of its own and takes 200 ms for a token. A call that waited for one
 would show it; a call that met a dead token would show a 401.
 
-Run it with:  uvx nox -s bench -- renewal
+Run it with:  uvx nox -s bench -- refresh
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def main() -> None:
     print(
         f"{THREADS} threads for {SECONDS:.0f} s, tokens of {LIFETIME} s, {TOKEN_DELAY * 1000:.0f} ms to get one"
     )
-    print(f"calls {len(waits)}, failed {len(failed)}, delayed by a renewal {delayed}")
+    print(f"calls {len(waits)}, failed {len(failed)}, delayed by a refresh {delayed}")
     print(f"longest wait for a token {max(waits) * 1000:.1f} ms")
     print(
         f"token requests {stats['token_requests']}, lifetimes {SECONDS / LIFETIME:.1f}, 401s {stats['statuses'].get('401', 0)}"
