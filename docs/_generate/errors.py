@@ -106,7 +106,8 @@ def page():
     found = texts()
     parts = [INTRODUCTION]
     for kind in classes():
-        parts.append(f"## {kind.__name__}\n\n**Cause.** {kind.cause}\n\n**Remedy.** {kind.remedy}\n")
+        remedy = f"\n**Remedy.** {kind.remedy}\n" if kind.remedy else ""  # the base classes have none
+        parts.append(f"## {kind.__name__}\n\n**Cause.** {kind.cause}\n{remedy}")
         rows = [f"| {name} | {text} |\n" for name, text in found.get(kind.__name__, ())]
         if rows:
             parts.append(f"| When | Text |\n|---|---|\n{''.join(rows)}")

@@ -35,7 +35,7 @@ CLOCK_TOLERANCE_SECONDS = 60.0
 
 
 class TokenState(enum.Enum):
-    """State of a token, see :mod:`~airflow_provider_minut.api.auth.provider`."""
+    """State of a token, see ``api.auth.provider``."""
 
     FRESH = "fresh"
     DUE = "due"
