@@ -81,10 +81,11 @@ def test_public_face_of_the_client_is_lazy():
     assert done.stdout == "False\n"
 
 
-# The worst words of the project's former private vocabulary (see "Names" in docs/architecture.md).
+# The worst words of the project's former private vocabulary; the field has a term for each.
 PRIVATE_WORDS = re.compile(
-    r"\b(hopeless|blotted|whoever|somebody|slip of the pen|its turn (?:comes|would)|turn in the budget|all the same"
-    r"|mend(?:s|ed)?|what became of|is used on|vault|(?<!\")spells?|request budget|buys? a token|token (?:they|it) buys?)\b",
+    r"\b(hopeless|blotted|budgets?|renew(?:s|ed|als?|ing)?|nobody|told|given up|left out|whoever|somebody"
+    r"|slip of the pen|its turn (?:comes|would)|all the same|mend(?:s|ed)?|what became of|is used on|vault"
+    r"|(?<!\")spells?|buys? a token|token (?:they|it) buys?)\b",
     re.IGNORECASE,
 )
 HASHICORP = re.compile(r"HashiCorp Vault|secrets\.vault\.VaultBackend|vault\.example\.com|vault kv put")

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 import http.client
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 import requests
 import urllib3.exceptions
 
-CONNECT_TIMEOUT_SECONDS = 5.0
-
-_DESCRIPTIONS: tuple[tuple[type[BaseException], Callable[[float], str]], ...] = (
-    (urllib3.exceptions.NameResolutionError, lambda _: "the host name could not be resolved"),
-    (requests.ConnectTimeout, lambda s: f"no connection within {min(s, CONNECT_TIMEOUT_SECONDS):g} s"),
-    (requests.exceptions.ProxyError, lambda _: "the proxy is unreachable or rejected the request"),
-    (urllib3.exceptions.ReadTimeoutError, lambda s: f"no complete response within {s:g} s"),
-    (requests.ReadTimeout, lambda s: f"no complete response within {s:g} s"),
-    (ConnectionRefusedError, lambda _: "connection refused"),
-    (urllib3.exceptions.DecodeError, lambda _: "the response has invalid compression"),
-    (urllib3.exceptions.IncompleteRead, lambda _: "the connection was closed before the end of the response"),
-    (http.client.RemoteDisconnected, lambda _: "the server closed the connection"),
-    (http.client.HTTPException, lambda _: "the response is not HTTP"),
+_DESCRIPTIONS: tuple[tuple[type[BaseException], str], ...] = (
+    (urllib3.exceptions.NameResolutionError, "the host name could not be resolved"),
+    (requests.ConnectTimeout, "no connection within {connect:g} s"),
+    (requests.exceptions.ProxyError, "the proxy is unreachable or rejected the request"),
+    (urllib3.exceptions.ReadTimeoutError, "no complete response within {read:g} s"),
+    (requests.ReadTimeout, "no complete response within {read:g} s"),
+    (ConnectionRefusedError, "connection refused"),
+    (urllib3.exceptions.DecodeError, "the response has invalid compression"),
+    (urllib3.exceptions.IncompleteRead, "the connection was closed before the end of the response"),
+    (http.client.RemoteDisconnected, "the server closed the connection"),
+    (http.client.HTTPException, "the response is not HTTP"),
 )
 
 
@@ -31,11 +28,11 @@ def is_missing_ca_bundle(error: BaseException) -> bool:
     return type(error) is OSError and error.errno is None  # how requests reports a missing bundle
 
 
-def describe(error: BaseException, seconds: float) -> tuple[str, bool]:
+def describe(error: BaseException, timeouts: tuple[float, float]) -> tuple[str, bool]:
     """Return a description, and whether it is certain that the server did not receive the request.
 
     :param error: Exception of requests or urllib3.
-    :param seconds: Timeout of the attempt.
+    :param timeouts: Timeouts of the attempt in seconds, for connecting and for the response.
     """
     chain = _chain(error)
     unsent = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
@@ -49,7 +46,7 @@ def describe(error: BaseException, seconds: float) -> tuple[str, bool]:
         return "the CA bundle does not exist; see the setting 'verify' and REQUESTS_CA_BUNDLE", True
     for kind, text in _DESCRIPTIONS:
         if any(isinstance(e, kind) for e in chain):
-            return text(seconds), certain
+            return text.format(connect=timeouts[0], read=timeouts[1]), certain
     reasons = [e.strerror for e in chain if isinstance(e, OSError) and e.strerror]
     return (reasons[-1].lower() if reasons else "the server closed the connection"), certain
 

@@ -17,11 +17,7 @@ import urllib3.exceptions
 
 from airflow_provider_minut.api.clock import RANDOM_JITTER, SYSTEM_CLOCK, Clock, Jitter
 from airflow_provider_minut.api.http.adapter import TimedAdapter
-from airflow_provider_minut.api.http.network_errors import (
-    CONNECT_TIMEOUT_SECONDS,
-    describe,
-    is_missing_ca_bundle,
-)
+from airflow_provider_minut.api.http.network_errors import describe, is_missing_ca_bundle
 from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json
 from airflow_provider_minut.api.http.retry import (
     IDEMPOTENT_METHODS,
@@ -42,6 +38,9 @@ from airflow_provider_minut.exceptions import (
 )
 
 log = logging.getLogger(__name__)
+
+# Connecting gets at most this much of the timeout.
+CONNECT_TIMEOUT_SECONDS = 5.0
 
 METHODS = IDEMPOTENT_METHODS | {"POST", "PATCH"}
 
@@ -252,7 +251,7 @@ class Transport:
             status = str(response.status_code)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             problem = _network_error(
-                call, f"{call} got no response from {self.settings.base_url}", error, seconds
+                call, f"{call} got no response from {self.settings.base_url}", error, timeouts
             )
         self._report(
             "requests" if call.rate_limited else "token_requests", 1, method=call.method, status=status
@@ -336,9 +335,9 @@ def _uncertainty(call: _Call, certain: bool) -> str:
     return " The request may still have been processed; verify before retrying."
 
 
-def _network_error(call: _Call, summary: str, error: Exception, seconds: float) -> Exception:
+def _network_error(call: _Call, summary: str, error: Exception, timeouts: tuple[float, float]) -> Exception:
     """Return the error of this package for a network error; a transient one if a retry may help."""
-    reason, certain = describe(error, seconds)
+    reason, certain = describe(error, timeouts)
     text = f"{summary}: {reason}.{_uncertainty(call, certain)}"
     permanent = isinstance(error, requests.exceptions.SSLError) or is_missing_ca_bundle(error)
     # The reason of a permanent error names the setting to correct.
