@@ -1,4 +1,4 @@
-"""A real Redis and a real PostgreSQL on loopback, each in a folder of its own, without persistence."""
+"""A real Redis and a real PostgreSQL on loopback, each in its own folder, without persistence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def free_port():
 
 
 class RedisServer:
-    """A Redis that tests may stop, pause and fill."""
+    """A Redis that tests can stop, pause and fill."""
 
     @staticmethod
     def find():
@@ -68,7 +68,7 @@ class RedisServer:
     def fill(self):
         self.admin.config_set("maxmemory", "1")
 
-    def ask_password(self):
+    def require_password(self):
         self.admin.config_set("requirepass", "a-password")
 
 
@@ -82,7 +82,7 @@ class PostgresServer:
     def __init__(self):
         self.port = free_port()
         self.address = f"minut@127.0.0.1:{self.port}/minut"
-        # PostgreSQL refuses to run as root, and pytest's own folders are closed to others.
+        # PostgreSQL does not run as root, and pytest's folders are not accessible by other users.
         self._user = {"user": "postgres"} if os.geteuid() == 0 else {}
         self._folder = tempfile.TemporaryDirectory(prefix="postgres-")
         data = self._folder.name

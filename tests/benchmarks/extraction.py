@@ -1,4 +1,4 @@
-"""Bulk extraction: memory, speed next to a bare loop, and how much of the permitted budget it uses.
+"""Bulk extraction: memory, speed compared with a bare loop, and use of the permitted rate limit.
 
 The sandbox is a process of its own. Memory is what the kernel says of a fresh process that does nothing
 else.
@@ -38,7 +38,7 @@ NO_LIMIT = {"requests_per_second": 10**6, "requests_per_minute": 10**6}
 
 
 def extract(base_url, client_id, client_secret, days, path, settings=NO_LIMIT) -> tuple[int, int]:
-    """Write the home's events of so many days; return the rows and the requests."""
+    """Write the home's events of this many days; return the rows and the requests."""
     from airflow.sdk import ObjectStoragePath
 
     logging.getLogger("airflow_provider_minut").setLevel(logging.WARNING)
@@ -78,7 +78,7 @@ def memory(folder) -> None:
 
 
 def bare_loop(base_url, token, days, path) -> int:
-    """What one would write without this package, on a good day."""
+    """The same extraction without this package, as a careful developer would write it."""
     rows, offset = 0, 0
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
@@ -121,7 +121,7 @@ def speed(folder, rounds=5, days=10) -> None:
     show("  ratio", f"{second / first:.2f}", ">= 0.8")
 
 
-def budget(folder, seconds=180) -> None:
+def rate_limit_use(folder, seconds=180) -> None:
     with api(homes=1, devices=1, noisy_periods_per_day=PER_DAY / 2, late_share=0) as (url, who, stats):
         arguments = (url, who.client_id, who.client_secret, 365, str(folder / "year.gz"), {})
         process = spawn.Process(target=extract, args=arguments)
@@ -144,7 +144,7 @@ def main() -> None:
         folder = Path(name)
         speed(folder)
         memory(folder)
-        budget(folder)
+        rate_limit_use(folder)
 
 
 if __name__ == "__main__":

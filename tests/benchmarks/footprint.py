@@ -1,4 +1,4 @@
-"""What the processes of a program take while it runs, and whether it becomes more."""
+"""The memory of the processes of a program while it runs, and whether it grows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MB = 2**20
 
 @dataclass
 class Taken:
-    """What one process takes at one moment."""
+    """The memory of one process at one time."""
 
     rss: float  # MB
     uss: float  # MB; what would be free if it ended
@@ -23,7 +23,7 @@ class Taken:
 
 
 def look(process_id):
-    """Return what a process and its descendants take, each by its id and the moment when it began."""
+    """Return the memory of a process and its descendants, each by its ID and start time."""
     taken = {}
     try:
         root = psutil.Process(process_id)
@@ -38,7 +38,7 @@ def look(process_id):
                     memory.rss / MB, memory.uss / MB, process.num_fds(), process.num_threads()
                 )
         except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue  # one of those that come and go with a task
+            continue  # a short-lived process of a task
     return taken
 
 
@@ -54,12 +54,12 @@ class Footprints:
         self._samples = defaultdict(list)
 
     def sample(self, components):
-        """Look at each of the components, given by name as the id of their first process."""
+        """Sample the components, given by name with the ID of their first process."""
         for name, process_id in components.items():
             self._samples[name].append((time.monotonic() - self._began, look(process_id)))
 
     def lasting(self):
-        """Return how many MB the processes take that lived all the time, by component."""
+        """Return the memory in MB of the processes that ran all the time, by component."""
         found = {}
         for name, samples in self._samples.items():
             keys = set.intersection(*(set(taken) for _, taken in samples))

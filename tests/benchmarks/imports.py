@@ -1,4 +1,4 @@
-"""What importing costs a DAG file, on top of what Airflow imports anyway.
+"""The cost of the imports of a DAG file, in addition to Airflow's own.
 
 Run it with:  uvx nox -s bench -- imports
 """

@@ -1,4 +1,4 @@
-"""What many processes of one user cost Minut: token requests, requests in a window, and who gets a turn.
+"""The load of many processes of one user: token requests, requests in a window, and fairness.
 
 Children are forked, as Airflow's task processes are. The sandbox is a process of its own, and its
 counters are the proof. What is shared is in a directory, or in a real Redis; authlib shares nothing.

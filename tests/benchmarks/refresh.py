@@ -1,4 +1,4 @@
-"""What refreshes cost the calls: many threads, short tokens, and a token endpoint that is slow.
+"""The delay of calls by token refreshes: many threads, short-lived tokens, and a slow token endpoint.
 
 The sandbox runs in a process of its own and takes 200 ms for a token. A call that waited for one
 would show it; a call that met a dead token would show a 401.
@@ -47,7 +47,7 @@ def main() -> None:
     client = MinutClient(
         ClientCredentials(client_id, client_secret), ClientSettings(base_url=base_url, **NO_LIMIT)
     )
-    client.get_current_user()  # the first token has to be waited for
+    client.get_current_user()  # waits for the first token
     waits: list[float] = []
     failed: list[Exception] = []
     end = time.monotonic() + SECONDS

@@ -1,4 +1,4 @@
-"""What one request costs through the client, next to a bare kept-alive requests.Session.
+"""The cost of a request through the client, compared with a bare keep-alive requests.Session.
 
 The server is a process of its own, answers in one segment and sets TCP_NODELAY (asyncio does): a
 delayed acknowledgement would add 40 ms and drown what is measured. The two take turns, so that
@@ -34,7 +34,7 @@ ROUNDS, CALLS = 40, 50
 USER = b'{"user_id": "64aa0000000000000000a001", "fullname": "Alex", "email": "alex@minut.example"}'
 TOKEN = b'{"access_token": "token", "token_type": "Bearer", "expires_in": 3600}'
 
-# The budget counts as many slots as at Minut's own limits, but no window is ever full.
+# The rate limiter has as many reservations as at Minut's limits, but no window is ever full.
 NO_LIMIT = {"requests_per_second": 120, "requests_per_minute": 120}
 rate_limiter.SECOND_WINDOW_SECONDS, rate_limiter.MINUTE_WINDOW_SECONDS = 0.0, 0.0
 
@@ -59,7 +59,7 @@ def serve(port) -> None:
 
 
 def send_metrics_to(receiver) -> None:
-    """Let Airflow's metrics go to a socket, as they do in a task."""
+    """Send Airflow's metrics to a socket, as in a task."""
     os.environ |= {
         "AIRFLOW__METRICS__STATSD_ON": "True",
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",

@@ -157,17 +157,17 @@ class Soak:
 
     def _tell(self):
         runs = dict(self.ask("select state, count(*) from dag_run group by state"))
-        told = {kind: len(self.told(kind)) for kind in self._happened}
+        processed = {kind: len(self.processed(kind)) for kind in self._happened}
         happened = {kind: len(events) for kind, events in self._happened.items()}
         load, stats = psutil.getloadavg()[0], self._minut.stats()
         print(
-            f"{self.minute():.0f} min: runs {runs}, happened {happened}, told {told}, "
+            f"{self.minute():.0f} min: runs {runs}, happened {happened}, processed {processed}, "
             f"statuses {stats['statuses']}, shared {self._shared[-1][1:]}, "
             f"MB {self.footprints.lasting()}, load {load:.1f}",
             flush=True,
         )
 
-    def told(self, kind):
+    def processed(self, kind):
         path = self._folder / f"{kind}.txt"
         lines = path.read_text().splitlines() if path.exists() else []
         return [(line.split()[0], float(line.split()[1])) for line in lines]
@@ -178,14 +178,14 @@ class Soak:
         return Counter(event["event_id"] for (extra,) in self.ask(query, uri) for event in events_in(extra))
 
     def drain(self):
-        """Wait until everything that happened is recorded and told."""
+        """Wait until everything that happened is recorded and processed."""
         expected = {kind: set(events) for kind, events in self._happened.items()}
 
         def missing():
             return {kind: len(expected[kind] - set(self.recorded(kind))) for kind in expected}
 
         def untold():
-            return {kind: len(expected[kind] - {i for i, _ in self.told(kind)}) for kind in expected}
+            return {kind: len(expected[kind] - {i for i, _ in self.processed(kind)}) for kind in expected}
 
         wait_until_none(missing, 400)
         # Airflow leaves the last of several asset events to the next run; so there has to be one more.
@@ -268,9 +268,9 @@ class Soak:
     def _event_row(self, kind):
         happened = self._happened[kind]
         recorded = self.recorded(kind)
-        told = [(event_id, at) for event_id, at in self.told(kind) if event_id in happened]
-        times = Counter(event_id for event_id, _ in told)
-        waits = sorted(at - happened[event_id] for event_id, at in told)
+        processed = [(event_id, at) for event_id, at in self.processed(kind) if event_id in happened]
+        times = Counter(event_id for event_id, _ in processed)
+        waits = sorted(at - happened[event_id] for event_id, at in processed)
         text = (
             f"{len(happened)} occurred, {sum(recorded[i] > 0 for i in happened)} recorded "
             f"({sum(recorded[i] > 1 for i in happened)} more than once), processed by a task: "

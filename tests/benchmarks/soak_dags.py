@@ -58,8 +58,8 @@ with DAG("upkeep", schedule="*/10 * * * *", start_date=START, catchup=False, max
 def note():
     context = get_current_context()
     lines = [f"{event['event_id']} {time.time()}\\n" for event in triggering_events(context)]
-    with Path("/FOLDER", context["dag"].dag_id + ".txt").open("a") as told:
-        told.write("".join(lines))
+    with Path("/FOLDER", context["dag"].dag_id + ".txt").open("a") as file:
+        file.write("".join(lines))
 
 
 for name, asset in (("watched", watched_event("WATCHED")), ("delivered", Asset("minut://events/DELIVERED"))):

@@ -156,7 +156,7 @@ def test_lock_of_a_killed_process_is_free_after_its_lease(redis_server, state):
     assert time.monotonic() - started <= LOCK_LEASE_SECONDS + 0.5
 
 
-@pytest.mark.parametrize("fault", ["stop", "freeze", "fill", "ask_password"])
+@pytest.mark.parametrize("fault", ["stop", "freeze", "fill", "require_password"])
 def test_run_goes_on_without_redis_with_one_warning(sandbox, redis_server, caplog, fault):
     """The token lives a second, so that the run cannot live on what it got from Redis."""
     sandbox.set_token_lifetime(1)
@@ -165,7 +165,7 @@ def test_run_goes_on_without_redis_with_one_warning(sandbox, redis_server, caplo
     with client_of(sandbox, state) as client:
         client.get_current_user()
         getattr(redis_server, fault)()
-        if fault == "ask_password":  # the present connection is logged in for ever
+        if fault == "require_password":  # the current connection stays logged in
             redis_server.admin.client_kill_filter(_type="normal", skipme=True)
         started = time.monotonic()
         while time.monotonic() - started < 2.5:

@@ -1,4 +1,4 @@
-"""Change the code a little, again and again, and see whether the tests notice.
+"""Mutation testing: make small changes to the code and check that the tests fail.
 
 Each module is changed by Cosmic Ray in a copy of the checkout, one change (a mutant) at a time, and the
 quick unit tests that are about it are run. A mutant that no test notices survives: a test is missing, or
@@ -33,16 +33,16 @@ from cosmic_ray.work_item import TestOutcome, WorkerOutcome, WorkResult
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = ROOT / "build" / "mutation"
-# What the tests need. Not the checkout itself: a run that is killed leaves a mutant behind.
+# The files that the tests need. Not the checkout itself: a killed run leaves a mutant behind.
 COPIED = ("airflow_provider_minut", "dags", "docs", "tests", "pyproject.toml", "README.md")
-TIMEOUT = 20.0  # seconds, after which a mutant that loops for ever is killed; the tests take a few
-# Each mutant is tested in a fork that finds these imported, which costs more than most of the tests.
+TIMEOUT = 20.0  # seconds; then a mutant with an endless loop is killed. The tests take a few seconds
+# Imported before the fork in which each mutant is tested: the imports take longer than most tests.
 PRELOADED = (
     "pytest", "hypothesis", "pytest_httpserver", "requests", "tenacity", "filelock", "cryptography.fernet",
     "fastapi", "uvicorn",
 )  # fmt: skip
 RECEIVER = "tests/unit/webhooks/test_receiver.py"
-# The tests of each module, most telling first: a mutant is done with at its first failure.
+# The tests of each module, most effective first: the first failure ends the test of a mutant.
 TESTS = {
     "api/auth/provider": [
         "tests/unit/api/auth/test_provider_refresh.py",
@@ -67,7 +67,7 @@ TESTS = {
     ],
     "webhooks/delivery": ["tests/unit/webhooks/test_delivery_properties.py", RECEIVER],
 }
-# They take seconds, and notice nothing that others do not.
+# They take seconds and kill no mutant that other tests do not kill.
 SLOW = (
     "tests/unit/api/auth/test_provider.py::test_1000_calls_from_16_threads_make_one_token_request",
     "tests/unit/webhooks/test_registration.py::test_airflow_masks_the_variable",
@@ -76,10 +76,10 @@ SLOW = (
 
 
 def main() -> None:
-    """Mutate the modules that are named, or all, and print what survived."""
+    """Mutate the given modules, or all, and print the survivors."""
     parser = argparse.ArgumentParser()
     parser.add_argument("modules", nargs="*", default=TESTS)
-    parser.add_argument("--survivors", action="store_true", help="try only those of the last run again")
+    parser.add_argument("--survivors", action="store_true", help="retry only the survivors of the last run")
     given = parser.parse_args()
     for name in PRELOADED:
         importlib.import_module(name)
@@ -108,7 +108,7 @@ def mutate(module: str, *, again: bool) -> tuple[int, list[str]]:
         with sqlite3.connect(session) as database:
             database.execute("DELETE FROM work_results WHERE test_outcome = 'SURVIVED'")
     if not tests_pass(module):
-        sys.exit(f"The tests of {module} fail although nothing was changed.")
+        sys.exit(f"The tests of {module} fail without a change.")
     with use_db(str(session)) as database:
         if not again:
             init([source], database, {})
@@ -187,7 +187,7 @@ def run_tests(module: str):
     quiet = os.open("pytest.log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)
-    sys.dont_write_bytecode = True  # two mutants in a second look alike to Python
+    sys.dont_write_bytecode = True  # Python cannot distinguish two mutants within a second
     for name in [
         name for name in sys.modules if name.partition(".")[0] in {"tests", "airflow_provider_minut"}
     ]:

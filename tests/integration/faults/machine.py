@@ -191,7 +191,7 @@ def redis_that(change):
 
 
 def wrong_password(server, bench):
-    server.ask_password()
+    server.require_password()
     bench.state = RedisState(server.url.replace("redis://", f"redis://:{PASSWORD}@"), fallback=MemoryState())
 
 

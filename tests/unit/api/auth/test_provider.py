@@ -44,7 +44,7 @@ def serve_user(httpserver, accept=lambda _token: True):
 
 
 def serve_token_replies(httpserver, *replies):
-    """Answer token requests with each of (status, body) in turn, the last for ever; return the requests."""
+    """Respond to token requests with each (status, body), repeating the last one; return the requests."""
     asked = []
 
     def handler(request):

@@ -34,7 +34,7 @@ class NoAuth(Auth):
 
 
 def serve(httpserver, *responses, path="/v8/x"):
-    """Answer with each of ``responses`` in turn, and with the last one for ever; return what was asked."""
+    """Respond with each of ``responses``, repeating the last one; return the requests."""
     asked = []
 
     def handler(request):
