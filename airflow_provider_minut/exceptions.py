@@ -149,3 +149,7 @@ class MinutRequestError(MinutStatusError):
 
     cause = "The API rejected the request (any other 4xx); the message contains Minut's reason."
     remedy = "Correct the request."
+
+
+# A retry cannot succeed until the connection, the account or the DAG is changed.
+PERMANENT_ERRORS = (MinutAuthenticationError, MinutConfigurationError, MinutPermissionError)

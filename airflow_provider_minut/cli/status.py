@@ -37,7 +37,7 @@ def show_status(conn_id: str) -> int:
     from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
     from airflow_provider_minut.exceptions import MinutError
-    from airflow_provider_minut.hooks.minut import TEST_SETTINGS, MinutHook, who_is
+    from airflow_provider_minut.hooks.minut import TEST_SETTINGS, MinutHook, describe_user
 
     _print("Connection", conn_id)
     try:
@@ -48,7 +48,7 @@ def show_status(conn_id: str) -> int:
     with client:
         message = ""
         try:
-            user = who_is(client.get_current_user())
+            user = describe_user(client.get_current_user())
         except MinutError as error:
             user, message = "unknown", str(error)
         status = client.status()

@@ -116,7 +116,7 @@ class MinutHook(BaseHook):
             # Airflow shows this text unchanged, so it contains only the class of the error.
             self.log.debug("The connection test failed unexpectedly.", exc_info=True)
             return False, f"The connection could not be tested ({type(error).__name__}); see the debug log."
-        return True, f"Connection successfully tested. Authenticated as {who_is(user)}."
+        return True, f"Connection successfully tested. Authenticated as {describe_user(user)}."
 
     def _build_client(self, connection: Connection, overrides: dict[str, Any] | None = None) -> MinutClient:
         from airflow.sdk.log import mask_secret
@@ -175,14 +175,14 @@ def minut_client(minut_conn_id: str) -> Iterator[MinutClient]:
     """Open the client of a connection for a task; a permanent error fails the task without retries.
 
     :param minut_conn_id: ID of a connection of type ``minut``.
-    :raises AirflowFailException: if a permanent error is raised (``policies.retry.PERMANENT_ERRORS``).
+    :raises AirflowFailException: if a permanent error is raised (``exceptions.PERMANENT_ERRORS``).
     :raises AirflowNotFoundException: if there is no such connection.
     """
     with fail_fast(), MinutHook(minut_conn_id).get_conn() as client:
         yield client
 
 
-def who_is(user: User) -> str:
+def describe_user(user: User) -> str:
     """Return a user's name and ID as text."""
     name = user.get("fullname") or user.get("email")
     return f"{name} (user {user['user_id']})" if name else f"user {user['user_id']}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.hooks.minut import MinutHook, minut_client, who_is
+from airflow_provider_minut.hooks.minut import MinutHook, describe_user, minut_client
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -43,7 +43,7 @@ class MinutValidateCredentialsOperator(BaseOperator):
         with minut_client(self.minut_conn_id) as client:
             user = client.validate_credentials()
         text = "The credentials of connection %r are valid. Authenticated as %s."
-        self.log.info(text, self.minut_conn_id, who_is(user))
+        self.log.info(text, self.minut_conn_id, describe_user(user))
         return user
 
 

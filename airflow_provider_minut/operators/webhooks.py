@@ -235,12 +235,12 @@ class MinutReconcileEventsOperator(_WebhookOperator):
             status = webhook.send(event, url)
         except OSError as error:
             raise MinutError(
-                f"POST {url} got no answer from the receiver ({type(error).__name__}).",
+                f"POST {url} got no response from the receiver ({type(error).__name__}).",
                 remedy="Check that workers can reach this URL, or set receiver_url.",
             ) from None
         if status not in {201, 204}:
             raise MinutError(
-                f"POST {url} answered {status} for event {event.get('id')}.",
+                f"POST {url} returned {status} for event {event.get('id')}.",
                 remedy="Check the log of the API server.",
             )
         return status == 201

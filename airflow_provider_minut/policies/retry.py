@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import airflow.sdk
 
-from airflow_provider_minut.exceptions import (
-    MinutAuthenticationError,
-    MinutConfigurationError,
-    MinutPermissionError,
-    MinutStatusError,
-)
+from airflow_provider_minut.exceptions import PERMANENT_ERRORS, MinutStatusError
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, RetryDecision
-
-# A retry cannot succeed until someone changes the connection, the account or the DAG.
-PERMANENT_ERRORS = (MinutAuthenticationError, MinutConfigurationError, MinutPermissionError)
 
 
 @contextmanager

@@ -113,8 +113,7 @@ class EventPoller(OnePerConnection):
         """Log a failed poll; return the seconds until the next one."""
         from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
-        from airflow_provider_minut.exceptions import MinutError
-        from airflow_provider_minut.policies.retry import PERMANENT_ERRORS
+        from airflow_provider_minut.exceptions import PERMANENT_ERRORS, MinutError
 
         self._failures += 1
         # A connection stays missing until a user creates it.

@@ -10,8 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_minut.exceptions import MinutError
-from airflow_provider_minut.policies.retry import PERMANENT_ERRORS
+from airflow_provider_minut.exceptions import PERMANENT_ERRORS, MinutError
 from airflow_provider_minut.polling.async_client import AsyncClient
 from airflow_provider_minut.polling.conditions import CONDITIONS, PollResult
 
@@ -86,7 +85,7 @@ class MinutSensorTrigger(BaseTrigger):
                     polled = await client.call(condition.poll)
             except TimeoutError:
                 return _event(
-                    "timeout", f"{note}; the last poll got no answer; the deadline is {self.deadline}."
+                    "timeout", f"{note}; the last poll got no response; the deadline is {self.deadline}."
                 )
             except PERMANENT_ERRORS:
                 raise

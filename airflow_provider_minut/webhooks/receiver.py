@@ -30,7 +30,7 @@ MAX_FAILURES_PER_MINUTE = 60  # rejected deliveries beyond this are answered 429
 RECORDED = "recorded"
 NOT_NEW = "ignored: recorded before, or no DAG uses the asset"
 TOO_OLD = f"ignored: older than {MAX_EVENT_AGE.days} days"
-NO_DATABASE = "database unavailable; answered 503 to request a retry"
+NO_DATABASE = "database unavailable; returned 503 to request a retry"
 
 # Verified against if the name is unknown, so that this takes as long as a wrong signature.
 _UNKNOWN_WEBHOOK = RegisteredWebhook(hook_id="-", url="-", events=(), hook_secret=secrets.token_hex(20))
@@ -131,7 +131,7 @@ class Receiver:
                 self.delivery_log.rejected(webhook, rejected.log_reason)
             return Response(status_code=429 if too_many else rejected.status)
         except Exception:
-            log.exception("Failed to record a delivery; answered 503 to request a retry.")
+            log.exception("Failed to record a delivery; returned 503 to request a retry.")
             if webhook:
                 self.delivery_log.rejected(webhook, NO_DATABASE)
             return Response(status_code=503)

@@ -159,11 +159,11 @@ def test_reconciling_recovers_missed_events_once(minut_sandbox, variables):
 def test_receiver_that_is_down_is_an_error_that_airflow_may_retry(minut_sandbox, variables):
     create(events=["*"])
     minut_sandbox.add_event("64aa0000000000000000b001", datetime.now(UTC))
-    with pytest.raises(MinutError, match=r"^POST http://127\.0\.0\.1:9/ got no answer from the receiver"):
+    with pytest.raises(MinutError, match=r"^POST http://127\.0\.0\.1:9/ got no response from the receiver"):
         reconcile(receiver_url="http://127.0.0.1:9/")
     with receiving(variables) as (url, recorder):
         recorder.broken = True
-        with pytest.raises(MinutError, match="answered 503 for event"):
+        with pytest.raises(MinutError, match="returned 503 for event"):
             reconcile(receiver_url=url)
 
 

@@ -417,7 +417,7 @@ def test_outcomes_are_recorded_for_registered_webhooks(sender, recorder, notes):
         (None, "too large"),
         (None, "wrong token"),
         (None, "invalid event: id: must be a non-empty string, not int"),
-        (None, "database unavailable; answered 503 to request a retry"),
+        (None, "database unavailable; returned 503 to request a retry"),
     ]
 
 
