@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -97,11 +98,22 @@ def press_test(page, row, outcome):
     return " ".join(text.split())
 
 
+def assert_shows(form, labels):
+    """Wait until these labels are visible, and no others: panels open and close gradually."""
+    give_up = time.monotonic() + 30
+
+    def shown():
+        return [label.split("\n")[0] for label in form.locator("label:visible").all_inner_texts()]
+
+    while shown() != labels and time.monotonic() < give_up:
+        form.page.wait_for_timeout(100)
+    assert shown() == labels
+
+
 def test_form_shows_labels_and_placeholders(page, shown):
     form = open_form(page)
-    visible = [label.split("\n")[0] for label in form.locator("label:visible").all_inner_texts()]
     standard = ["Description", "API base URL", "Client ID", "Client secret", "Port"]
-    assert visible == ["Connection ID", "Connection Type", *standard]
+    assert_shows(form, ["Connection ID", "Connection Type", *standard])
     assert form.get_by_label("Client secret").get_attribute("type") == "password"
     assert "Developer tools" in form.get_by_label("Client ID").get_attribute("placeholder")
     form.get_by_role("heading", name="Add Connection").click()  # out of the field that was chosen last
@@ -112,7 +124,7 @@ def test_form_shows_labels_and_placeholders(page, shown):
         form.locator(f"[name=element_{name}]").wait_for()
         form.get_by_text(field["description"]).wait_for()
     labels = [field["label"] for field in CONN_FIELDS.values()]
-    assert form.locator("label:visible").all_inner_texts()[2:] == labels
+    assert_shows(form, ["Connection ID", "Connection Type", *labels])
     form.screenshot(path=shown("connection-form-extra.png"))
 
 
