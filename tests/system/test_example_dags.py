@@ -106,7 +106,7 @@ def read(path):
 def test_export_and_the_report_made_of_it(run, fleet, tmp_path):
     yesterday = TODAY - timedelta(days=1)
     printed = run("minut_export", TODAY.isoformat())  # the run after the last hour of yesterday
-    assert "a minute, for the readings of 3 devices" in printed
+    assert "requests/min, for the readings of 3 devices" in printed
     files = {
         dataset: tmp_path / "export" / dataset / f"{yesterday:%Y-%m-%d}.jsonl.gz" for dataset in DATASETS
     }
