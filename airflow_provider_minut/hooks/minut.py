@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook
 
 from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
-from airflow_provider_minut.policies.retry import fail_fast
 from airflow_provider_minut.utils.metrics import count
 
 if TYPE_CHECKING:
@@ -178,6 +177,9 @@ def minut_client(minut_conn_id: str) -> Iterator[MinutClient]:
     :raises AirflowFailException: if a permanent error is raised (``exceptions.PERMANENT_ERRORS``).
     :raises AirflowNotFoundException: if there is no such connection.
     """
+    # Imported here, because Airflow's retry policies take milliseconds that a DAG file would pay for.
+    from airflow_provider_minut.policies.retry import fail_fast
+
     with fail_fast(), MinutHook(minut_conn_id).get_conn() as client:
         yield client
 
