@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypedDict
 
-from airflow_provider_minut.api.times import from_text, to_text
+from airflow_provider_minut.api.times import parse_time, to_text
+from airflow_provider_minut.api.values import id_of
 
 SCHEME = "minut"
 MAX_CLOCK_SKEW = timedelta(minutes=5)  # between the clocks of Minut and of the database
@@ -55,29 +56,30 @@ def event_uris(payload: EventPayload) -> list[str]:
 def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = False) -> EventPayload:
     """Return the payload of a user event.
 
-    :param event: Event as Minut sent it, with ``id``, ``type`` and ``created_at``.
+    :param event: Event as Minut sent it, with ``id``, ``type`` and ``created_at``. An ID that is a number
+        becomes text.
     :param via: ``webhook`` or ``poll``.
     :param redelivered: Whether an asset event with the same ID may already exist.
     :raises ValueError: if one of these fields or the home ID is invalid; the message names the field.
     """
-    for field in ("id", "type", "created_at"):
-        value = event.get(field)
-        if not isinstance(value, str) or not value:
-            raise ValueError(f"{field}: must be a non-empty string, not {type(value).__name__}")
-    home_id, device_id = event.get("home_id"), event.get("device_id")
-    home_id = home_id if isinstance(home_id, str) and home_id else None
-    for field, name in (("type", event["type"]), ("home_id", home_id or "-")):
+    event_type = event.get("type")
+    if not isinstance(event_type, str) or not event_type:
+        raise ValueError(f"type: must be a non-empty string, not {type(event_type).__name__}")
+    event_id, home_id = id_of(event.get("id")), id_of(event.get("home_id"))
+    if event_id is None:
+        raise ValueError(f"id: must be a non-empty string, not {type(event.get('id')).__name__}")
+    for field, name in (("type", event_type), ("home_id", home_id or "-")):
         if not re.fullmatch(_NAME, name):
             raise ValueError(f"{field}: must be letters, digits and _.-")
-    event_time = from_text(event["created_at"])
+    event_time = parse_time(event.get("created_at"))
     if event_time is None:
-        raise ValueError("created_at: must be an ISO 8601 time")
+        raise ValueError("created_at: must be a time, in ISO 8601 or as seconds since the epoch")
     return {
-        "event_id": event["id"],
-        "event_type": event["type"],
+        "event_id": event_id,
+        "event_type": event_type,
         "event_time": to_text(event_time),
         "home_id": home_id,
-        "device_id": device_id if isinstance(device_id, str) and device_id else None,
+        "device_id": id_of(event.get("device_id")),
         "via": via,
         "redelivered": redelivered,
         "event": dict(event),

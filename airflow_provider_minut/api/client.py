@@ -11,6 +11,7 @@ from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.auth.provider import BearerAuth, TokenProvider
 from airflow_provider_minut.api.auth.token import TokenState
 from airflow_provider_minut.api.clock import RANDOM_JITTER, SYSTEM_CLOCK, Clock, Jitter
+from airflow_provider_minut.api.http.response import check_no_error
 from airflow_provider_minut.api.http.transport import Observer, Transport
 from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.rate_limiter import RateLimiter, RateLimitStatus
@@ -101,13 +102,20 @@ class MinutClient(
 
         :param method: HTTP method, ``GET``, ``POST``, ``PUT``, ``PATCH`` or ``DELETE``.
         :param path: Path below the base URL, like ``/homes``.
-        :param params: Query parameters; a list repeats its key, ``None`` omits it.
-        :param json: Request body, sent as JSON.
-        :return: The parsed JSON; ``None`` for an empty body.
+        :param params: Query parameters: text, numbers, booleans, aware datetimes and lists of these, which
+            are joined by commas as in the documented ``event_type``; ``None`` omits a parameter.
+        :param json: Request body, sent as JSON; an aware datetime becomes text.
+        :return: The parsed JSON; ``None`` for an empty body. Text has no NUL and no lone surrogates; NaN and
+            Infinity are ``None``.
+        :raises MinutConfigurationError: if a value cannot be sent; the error names the field.
+        :raises MinutResponseError: if the response is no JSON, or an error body with a status of success.
         :raises MinutError: if the request fails; for the subclasses see
             :mod:`airflow_provider_minut.exceptions`.
         """
-        return self._transport.request(method, path, params=params, json=json, auth=BearerAuth(self._tokens))
+        auth = BearerAuth(self._tokens)
+        data = self._transport.request(method, path, params=params, json=json, auth=auth)
+        check_no_error(f"{method} {path}", data, secrets=auth.secrets())
+        return data
 
     def get_access_token(self) -> str:
         """Return an access token that is valid for a request now. It is a secret.

@@ -20,12 +20,13 @@ class User(TypedDict):
 
 
 class Home(TypedDict):
-    """A home. Only its ID and name are known to be always present."""
+    """A home. Only its ID is known to be always present."""
 
     home_id: str
     name: NotRequired[str]
     timezone: NotRequired[str]
     alarm_status: NotRequired[str]
+    detailed_alarm_status: NotRequired[str]
     alarm_mode: NotRequired[str]
     silent_alarm: NotRequired[bool]
     scheduled_alarm_active: NotRequired[bool]
@@ -57,7 +58,11 @@ class Reaction(TypedDict):
 
 
 class Device(TypedDict):
-    """A device. ``description`` is its name, ``home`` the ID of its home."""
+    """A device. ``description`` is its name, ``home`` the ID of its home.
+
+    Clients have seen reactions and quiet hours in ``configuration``; see
+    :func:`~airflow_provider_minut.api.resources.thresholds.reactions_of`.
+    """
 
     device_id: str
     description: NotRequired[str]
@@ -69,8 +74,13 @@ class Device(TypedDict):
     next_heartbeat_at: NotRequired[datetime]
     battery: NotRequired[dict[str, Any]]
     latest_sensor_values: NotRequired[dict[str, SensorValue]]
+    mount_status: NotRequired[str]
+    charge_status: NotRequired[str]
+    wlan: NotRequired[dict[str, Any]]
+    firmware: NotRequired[dict[str, Any]]
     reactions: NotRequired[list[Reaction]]
     quiet_hours: NotRequired[QuietHours]
+    configuration: NotRequired[dict[str, Any]]
 
 
 def last_heard(device: Mapping[str, Any]) -> datetime | None:
@@ -80,10 +90,14 @@ def last_heard(device: Mapping[str, Any]) -> datetime | None:
 
 
 class Reading(TypedDict):
-    """A value of a sensor for the interval that begins at ``time``; ``None`` if there is none."""
+    """A value of a sensor for the interval that begins at ``time``; ``None`` if there is none.
+
+    ``additional_fields`` has what Minut sent as ``value`` if that is not a number.
+    """
 
     time: datetime
     value: float | None
+    additional_fields: NotRequired[dict[str, Any]]
 
 
 class HomeEvent(TypedDict):

@@ -1,4 +1,8 @@
-"""Times in Minut's format: ISO 8601 in UTC, with or without milliseconds."""
+"""Times of Minut: ISO 8601 in UTC, with or without milliseconds; and whole seconds or milliseconds.
+
+That all times are in UTC is documented (developer.minut.com, API information). Public clients of v8 and v1
+have seen whole seconds since the epoch; milliseconds are an inference.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
+
+# A number of seconds from here on would be after the year 5000.
+FIRST_MILLISECONDS = 10**11
+# A number outside of these years is a count or an ID, not a time.
+MIN_EPOCH_YEAR, MAX_EPOCH_YEAR = 2001, 2100
+# Shorter text of digits is an ISO 8601 date, like 20260601.
+MIN_EPOCH_DIGITS = 9
 
 
 def check_aware(name: str, time: datetime) -> datetime:
@@ -39,9 +50,28 @@ def from_text(text: Any) -> datetime | None:
         return None
 
 
+def parse_time(value: Any) -> datetime | None:
+    """Return the time that Minut sent in any form, aware; ``None`` if it is not a time.
+
+    :param value: ISO 8601 text, or seconds or milliseconds since the epoch as a number or text.
+    """
+    if isinstance(value, str):
+        if not (value.isdecimal() and len(value) >= MIN_EPOCH_DIGITS):
+            return from_text(value)
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        seconds = value / 1000 if value >= FIRST_MILLISECONDS else value
+        time = datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+    return time if MIN_EPOCH_YEAR <= time.year <= MAX_EPOCH_YEAR else None
+
+
 def parse_fields(item: dict[str, Any], names: Iterable[str]) -> None:
-    """Replace the text in these fields with datetimes. A value that is missing or not a time is unchanged."""
+    """Replace these fields with datetimes. A value that is missing or not a time is unchanged."""
     for name in names:
-        time = from_text(item.get(name))
+        time = parse_time(item.get(name))
         if time:
             item[name] = time

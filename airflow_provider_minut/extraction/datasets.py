@@ -6,8 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.columns import ADDITIONAL_FIELDS, typed
 from airflow_provider_minut.extraction.extractor import Extractor, Row
-from airflow_provider_minut.extraction.readers import read_devices, read_events, read_homes, read_readings
+from airflow_provider_minut.extraction.readers import (
+    read_devices,
+    read_events,
+    read_homes,
+    read_latest,
+    read_readings,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +24,8 @@ class Dataset:
     :param key: Columns that identify a row.
     :param columns: The known columns and their types: ``text``, ``time``, ``number`` or ``flag``.
     :param ranged: Whether the rows belong to a time range; otherwise they are the current state.
-    :param read: Yields the rows in an order that depends only on the data, so repeated runs are identical.
+    :param read: Yields the rows in an order that depends only on the data, so repeated runs are identical;
+        :meth:`rows` gives their columns the right types.
     """
 
     name: str
@@ -25,6 +33,13 @@ class Dataset:
     columns: dict[str, str]
     ranged: bool
     read: Callable[[Extractor], Iterator[Row]]
+
+    def rows(self, extractor: Extractor) -> Iterator[Row]:
+        """Yield all rows. A value that does not fit its column is in the row's ``additional_fields``.
+
+        :raises MinutError: the subclass that applies; the rows yielded so far are incomplete.
+        """
+        return extractor.counted(typed(self.columns, self.read(extractor)))
 
 
 DATASETS = {
@@ -46,11 +61,23 @@ DATASETS = {
                 "description": "text",
                 "active": "flag",
                 "offline": "flag",
+                "battery_percent": "number",
+                "charge_status": "text",
+                "mount_status": "text",
+                "wlan_rssi": "number",
+                "firmware_installed": "text",
                 "last_heard_from_at": "time",
                 "next_heartbeat_at": "time",
             },
             ranged=False,
             read=read_devices,
+        ),
+        Dataset(
+            "latest",
+            ("device_id", "sensor"),
+            {"device_id": "text", "sensor": "text", "time": "time", "value": "number"},
+            ranged=False,
+            read=read_latest,
         ),
         Dataset(
             "events",
@@ -83,9 +110,12 @@ def checked_dataset(name: str) -> Dataset:
 def tabular(dataset: Dataset, rows: Iterable[Row]) -> Iterator[Row]:
     """Yield rows with exactly the dataset's columns, and all other fields in ``additional_fields``.
 
-    :param rows: As :meth:`Extractor.rows` yields them.
+    :param rows: As :meth:`Dataset.rows` yields them.
     """
     for row in rows:
         known = {name: row.get(name) for name in dataset.columns}
         rest = {name: value for name, value in row.items() if name not in known}
-        yield {**known, "additional_fields": rest or None}
+        misfits = rest.pop(ADDITIONAL_FIELDS, None)
+        if misfits is not None:
+            rest |= misfits if isinstance(misfits, dict) else {ADDITIONAL_FIELDS: misfits}
+        yield {**known, ADDITIONAL_FIELDS: rest or None}

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.exceptions import (
+    MinutConfigurationError,
+    MinutError,
+    MinutNotFoundError,
+    MinutPermissionError,
+    MinutRequestError,
+    MinutResponseError,
+    MinutServerError,
+)
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
@@ -22,6 +30,8 @@ DEFAULT_SENSORS = ("sound_level", "temperature", "humidity", "motion_events")
 DEFAULT_TIME_RESOLUTION = 300
 # Interval of progress messages in the log.
 PROGRESS_SECONDS = 15.0
+# Not one after the other: each takes all of its retries to fail.
+MAX_FAILURES_IN_A_ROW = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,8 +44,10 @@ class Selection:
     :param device_ids: Only these devices and their readings; all if empty.
     :param event_types: Only home events of these types; all if empty.
     :param sensors: Only readings of these sensors.
-    :param time_resolution: Seconds that one reading covers.
+    :param time_resolution: Seconds that one reading covers; it is assumed to start at a multiple of this
+        since the epoch.
     :param include_min_max: Whether to add the minimum and maximum of each reading's interval.
+    :param null_fill: Whether to add the intervals without a value.
     :param heard_since: Skip the readings of devices that have not checked in since this time (aware).
         Default: the start.
     :raises MinutConfigurationError: if the time range is empty.
@@ -49,6 +61,7 @@ class Selection:
     sensors: Collection[str] = DEFAULT_SENSORS
     time_resolution: int = DEFAULT_TIME_RESOLUTION
     include_min_max: bool = False
+    null_fill: bool = False
     heard_since: datetime | None = None
 
     def __post_init__(self) -> None:
@@ -59,7 +72,7 @@ class Selection:
 
 
 class Extractor:
-    """Counts the rows and requests of an extraction, and logs its plan and progress.
+    """Counts the rows and requests of an extraction, and logs its plan, progress and failures.
 
     :param client: Client to read with.
     :param selection: What to read.
@@ -72,8 +85,12 @@ class Extractor:
         self.client = client
         self.selection = selection
         self.row_count = 0
+        self.left_out: list[str] = []
+        """IDs of what the account cannot read (403 or 404), and is skipped."""
+        self._failure: MinutError | None = None
         self._monotonic = monotonic
         self._requests_before = client.request_count
+        self._rejected_before = client.rejected_count
         self._started = monotonic()
 
     @property
@@ -82,19 +99,64 @@ class Extractor:
         return self.client.request_count - self._requests_before
 
     @property
+    def rejected_count(self) -> int:
+        """Items that Minut returned and that could not be read so far."""
+        return self.client.rejected_count - self._rejected_before
+
+    @property
     def cost(self) -> str:
         """Requests and seconds so far, as text."""
         return f"requests: {self.request_count}; {self._monotonic() - self._started:.1f} s"
 
-    def rows(self, read: Callable[[Self], Iterator[Row]]) -> Iterator[Row]:
-        """Yield all rows of a dataset.
-
-        :param read: The dataset's reader.
-        :raises MinutError: the subclass that applies; the rows yielded so far are incomplete.
-        """
-        for row in read(self):
+    def counted(self, rows: Iterable[Row]) -> Iterator[Row]:
+        """Yield the rows and count them."""
+        for row in rows:
             self.row_count += 1
             yield row
+
+    def tolerant(
+        self, units: Collection[Any], name: str, read: Callable[[Any], Iterable[Row]]
+    ) -> Iterator[Row]:
+        """Yield the rows of all units; one that fails does not affect the others.
+
+        A unit that the account cannot read (403 or 404) is skipped, unless that is all of them. Another
+        error of the API is kept until the others are read, see :meth:`raise_failure`; not if several units
+        in a row fail, because then all of them do.
+
+        :param units: What is read one after the other; the text of each is its ID.
+        :param name: Name of the units, plural.
+        :param read: Returns the rows of a unit.
+        :raises MinutError: if all units return 403 or 404, and for errors that concern all units.
+        """
+        failures_in_a_row = 0
+        for unit in self._log_progress(units, name):
+            try:
+                yield from read(unit)
+            except (MinutNotFoundError, MinutPermissionError) as error:
+                self.skip(str(unit), str(error))
+                if len(self.left_out) == len(units):
+                    raise
+            except (MinutServerError, MinutRequestError, MinutResponseError) as error:
+                failures_in_a_row += 1
+                if failures_in_a_row == MAX_FAILURES_IN_A_ROW:
+                    raise
+                log.warning("Failed to read %s; continuing with the other %s. %s", unit, name, error)
+                self._failure = self._failure or error
+            else:
+                failures_in_a_row = 0
+
+    def skip(self, identity: str, reason: str) -> None:
+        """Record that something that the account cannot read is skipped."""
+        self.left_out.append(identity)
+        log.warning("Skipping %s: %s", identity, reason)
+
+    def raise_failure(self) -> None:
+        """Raise the first failure of a unit, if there was one.
+
+        :raises MinutError: the error of the unit.
+        """
+        if self._failure:
+            raise self._failure
 
     def log_plan(self, target: str, requests: int, *, at_least: bool = False) -> None:
         """Log what the extraction is about to cost.
@@ -112,7 +174,7 @@ class Extractor:
         text = "Plan: %s, %s at %d requests/min, for %s from %s to %s."
         log.info(text, count, duration, rate, target, start, end)
 
-    def log_progress(self, units: Collection[Any], name: str) -> Iterator[Any]:
+    def _log_progress(self, units: Collection[Any], name: str) -> Iterator[Any]:
         """Yield the units; periodically log how many are done and how much time is left.
 
         :param name: Name of the units, plural.

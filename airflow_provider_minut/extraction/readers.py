@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from airflow_provider_minut.api.models import last_heard
-from airflow_provider_minut.exceptions import MinutConfigurationError, MinutNotFoundError
+from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.extractor import Extractor, Row, count_of
-
-log = logging.getLogger(__name__)
 
 
 def read_homes(extractor: Extractor) -> Iterator[Any]:
     """Yield the homes."""
-    yield from _selected(extractor.client.iter_homes(), "home_id", extractor.selection.home_ids)
+    yield from _selected(extractor, extractor.client.iter_homes(), "home_id", extractor.selection.home_ids)
 
 
 def read_devices(extractor: Extractor) -> Iterator[Any]:
-    """Yield the devices."""
-    homes = extractor.selection.home_ids
-    devices = _selected(extractor.client.iter_devices(), "device_id", extractor.selection.device_ids)
-    yield from (device for device in devices if not homes or device.get("home") in homes)
+    """Yield the devices, with columns for what is nested in them."""
+    for device in _devices(extractor):
+        nested = {
+            "battery_percent": _nested(device, "battery", "percent"),
+            "wlan_rssi": _nested(device, "wlan", "rssi"),
+            "firmware_installed": _nested(device, "firmware", "installed"),
+        }
+        yield device | {column: value for column, value in nested.items() if value is not None}
+
+
+def read_latest(extractor: Extractor) -> Iterator[Row]:
+    """Yield the latest value of each sensor, device by device."""
+    for device in _devices(extractor):
+        latest = device.get("latest_sensor_values")
+        for sensor, sent in sorted(latest.items()) if isinstance(latest, dict) else ():
+            # A value without a time has not been seen; it is not lost.
+            fields = sent if isinstance(sent, dict) else {"value": sent}
+            yield {**fields, "device_id": device["device_id"], "sensor": sensor}
 
 
 def read_events(extractor: Extractor) -> Iterator[Any]:
@@ -32,60 +44,91 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
     client, selection = extractor.client, extractor.selection
     homes = sorted(selection.home_ids or (home["home_id"] for home in client.iter_homes()))
     extractor.log_plan(f"the events of {count_of(len(homes), 'home')}", len(homes), at_least=True)
-    for home_id in extractor.log_progress(homes, "homes"):
-        parts = client.iter_home_event_parts(
+
+    def events(home_id: str) -> Iterator[Any]:
+        for part in client.iter_home_event_parts(
             home_id,
             start_at=selection.start_at,
             end_at=selection.end_at,
             event_types=selection.event_types,
-        )
-        for part in parts:
-            yield from sorted(
-                part, key=lambda event: (str(event.get("event_time")), str(event.get("event_id")))
-            )
+        ):
+            # An event without a home ID is one of the home whose events were requested.
+            rows = ({"home_id": home_id} | event for event in part)
+            yield from sorted(rows, key=lambda event: (str(event.get("event_time")), event["event_id"]))
+
+    yield from extractor.tolerant(homes, "homes", events)
 
 
 def read_readings(extractor: Extractor) -> Iterator[Row]:
     """Yield the readings, device by device, sensor by sensor, oldest first."""
     client, selection = extractor.client, extractor.selection
-    # Whole intervals only, so that an interval has the same time in every extraction. An incomplete
-    # last interval is left to the next extraction.
+    # Whole intervals only, so that an interval has the same time in every extraction. That they start at
+    # multiples of time_resolution since the epoch is inferred. An incomplete last interval is left to the
+    # next extraction.
     start = _floor(selection.start_at, selection.time_resolution)
     end = _floor(selection.end_at, selection.time_resolution)
-    devices = list(read_devices(extractor))
+    devices = _devices(extractor)
     heard = [device for device in devices if _may_have_readings(device, selection.heard_since or start)]
-    pairs = [(device["device_id"], sensor) for device in heard for sensor in selection.sensors]
+    series = [Series(device["device_id"], sensor) for device in heard for sensor in selection.sensors]
     skipped = len(devices) - len(heard)
     target = f"the readings of {count_of(len(heard), 'device')}"
     target += f" ({skipped} more {'have' if skipped > 1 else 'has'} not checked in)" if skipped else ""
-    extractor.log_plan(target, len(pairs) * math.ceil((end - start) / client.max_window))
-    for device_id, sensor in extractor.log_progress(pairs, "sensors"):
-        readings = client.iter_readings(
-            device_id,
-            sensor,
+    extractor.log_plan(target, len(series) * math.ceil((end - start) / client.max_window))
+
+    def readings(one: Series) -> Iterator[Row]:
+        for reading in client.iter_readings(
+            one.device_id,
+            one.sensor,
             start_at=start,
             end_at=end,
             time_resolution=selection.time_resolution,
             include_min_max=selection.include_min_max,
-        )
-        try:
-            for reading in readings:
-                yield {"device_id": device_id, "sensor": sensor, **reading}
-        except MinutNotFoundError:
-            log.warning("Device %s has no sensor %s (404); skipping it.", device_id, sensor)
+            null_fill=selection.null_fill,
+        ):
+            yield {"device_id": one.device_id, "sensor": one.sensor, **reading}
+
+    yield from extractor.tolerant(series, "sensors", readings)
 
 
-def _selected(items: Iterable[Any], id_field: str, ids: Collection[str]) -> list[Any]:
-    """Return the items with these IDs, or all if there are none; sorted by ID."""
-    found = sorted((i for i in items if not ids or i[id_field] in ids), key=lambda item: str(item[id_field]))
-    missing = set(ids) - {item[id_field] for item in found}
-    if missing:
-        raise MinutConfigurationError(f"{id_field}s", f"this account has no {', '.join(sorted(missing))}")
+class Series(NamedTuple):
+    """The readings of one sensor of a device."""
+
+    device_id: str
+    sensor: str
+
+    def __str__(self) -> str:
+        return f"{self.device_id}/{self.sensor}"
+
+
+def _devices(extractor: Extractor) -> list[Any]:
+    client, selection = extractor.client, extractor.selection
+    devices = _selected(extractor, client.iter_devices(), "device_id", selection.device_ids)
+    homes = selection.home_ids
+    return [device for device in devices if not homes or device.get("home") in homes]
+
+
+def _nested(device: Any, field: str, name: str) -> Any:
+    """Return a field of an object in a device; a public client may have seen its value without the object."""
+    found = device.get(field)
+    return found.get(name) if isinstance(found, dict) else found
+
+
+def _selected(extractor: Extractor, items: Iterable[Any], id_field: str, ids: Collection[str]) -> list[Any]:
+    """Return the items with these IDs, or all if there are none; sorted by ID.
+
+    :raises MinutConfigurationError: if none of the IDs belongs to the account.
+    """
+    found = sorted((item for item in items if not ids or item[id_field] in ids), key=itemgetter(id_field))
+    missing = sorted(set(ids) - {item[id_field] for item in found})
+    if missing and not found:
+        raise MinutConfigurationError(f"{id_field}s", f"this account has no {', '.join(missing)}")
+    for identity in missing:
+        extractor.skip(identity, f"this account has no such {id_field}.")
     return found
 
 
 def _may_have_readings(device: Any, since: datetime) -> bool:
-    """Return whether the device may have uploaded since; it uploads only when it checks in."""
+    """Return whether the device may have uploaded since; it uploads only when it checks in (documented)."""
     heard = last_heard(device)
     return heard is None or heard >= since
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.hooks.minut import MinutHook, describe_user, minut_client
 
 if TYPE_CHECKING:
@@ -161,25 +160,31 @@ class MinutUpdateDeviceOperator(BaseOperator):
 
 
 class MinutSetAlarmOperator(BaseOperator):
-    """Arm or disarm the alarm of a home, unless it already has the requested status.
+    """Set the alarm of a home, unless it already has the requested settings.
+
+    Only what is given is compared, written and listed; the other settings of the alarm remain unchanged.
 
     .. seealso:: ``docs/operators.md``
 
     :param home_id: ID of the home (templated).
-    :param alarm_status: Requested status, ``on`` or ``off`` (templated).
-    :param silent_alarm: Whether the device stays silent.
+    :param alarm_status: Requested status, ``on`` or ``off``. Default: unchanged (templated).
+    :param silent_alarm: Whether the device stays silent. Default: unchanged.
+    :param scheduled_alarm_active: Whether the schedule arms the home too. Default: unchanged.
+    :param alarm_mode: Mode; only ``manual`` has been seen. Default: unchanged (templated).
     :param dry_run: Whether to log the changes without writing them.
     :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
-    template_fields: Sequence[str] = ("home_id", "alarm_status", "minut_conn_id")
+    template_fields: Sequence[str] = ("home_id", "alarm_status", "alarm_mode", "minut_conn_id")
 
     def __init__(
         self,
         *,
         home_id: str,
-        alarm_status: str,
-        silent_alarm: bool = False,
+        alarm_status: str | None = None,
+        silent_alarm: bool | None = None,
+        scheduled_alarm_active: bool | None = None,
+        alarm_mode: str | None = None,
         dry_run: bool = False,
         minut_conn_id: str = MinutHook.default_conn_name,
         **kwargs: Any,
@@ -188,6 +193,8 @@ class MinutSetAlarmOperator(BaseOperator):
         self.home_id = home_id
         self.alarm_status = alarm_status
         self.silent_alarm = silent_alarm
+        self.scheduled_alarm_active = scheduled_alarm_active
+        self.alarm_mode = alarm_mode
         self.writes = not dry_run  # `dry_run` is a method of every operator
         self.minut_conn_id = minut_conn_id
 
@@ -197,21 +204,22 @@ class MinutSetAlarmOperator(BaseOperator):
         :raises AirflowFailException: on a permanent error (credentials, permissions, connection, argument).
         :raises MinutError: on any other error, see :mod:`airflow_provider_minut.exceptions`.
         """
+        from airflow_provider_minut.api.resources.alarm import alarm_changes, check_alarm
+
+        given = {
+            "alarm_status": self.alarm_status,
+            "alarm_mode": self.alarm_mode,
+            "silent_alarm": self.silent_alarm,
+            "scheduled_alarm_active": self.scheduled_alarm_active,
+        }
+        requested: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         with minut_client(self.minut_conn_id) as client:
-            if self.alarm_status not in _SATISFIED_BY:
-                raise MinutConfigurationError("alarm_status", "must be on or off")
-            status = client.get_home(self.home_id).get("alarm_status")
-            changes = []
-            if status not in _SATISFIED_BY[self.alarm_status]:
-                changes = [f"alarm_status: {status or 'unknown'} -> {self.alarm_status}"]
-                if self.writes:
-                    client.set_alarm(self.home_id, self.alarm_status, silent_alarm=self.silent_alarm)
+            check_alarm(requested)
+            changes = alarm_changes(client.get_home(self.home_id), requested)
+            if changes and self.writes:
+                client.set_alarm(self.home_id, **requested)
         _log_changes(self.log, f"Home {self.home_id}", changes, written=self.writes)
         return {"home_id": self.home_id, "changes": changes}
-
-
-# Arming passes through a grace period.
-_SATISFIED_BY = {"on": {"on", "on_grace_period"}, "off": {"off"}}
 
 
 def _log_changes(log: Any, subject: str, changes: Sequence[str], *, written: bool) -> None:

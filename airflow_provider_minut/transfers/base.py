@@ -32,8 +32,8 @@ _ALL_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 class MinutTransferOperator(BaseOperator):
     """Base of the operators that extract a dataset.
 
-    :param dataset: ``homes``, ``devices``, ``events`` or ``readings``. Homes and devices are extracted in
-        their current state; the others have a time range (templated).
+    :param dataset: ``homes``, ``devices``, ``latest`` (the latest value of each sensor), ``events`` or
+        ``readings``. Events and readings have a time range; the others are the current state (templated).
     :param start_at: Start of the range, included: an aware datetime, or ISO 8601 text with a time zone.
         Default: the start of the run's data interval (templated).
     :param end_at: End of the range, excluded. Default: the end of the run's data interval (templated).
@@ -43,8 +43,10 @@ class MinutTransferOperator(BaseOperator):
     :param event_types: Only these home event types, like ``["noise_detected"]``. Default: all (templated).
     :param sensors: Only readings of these sensors: ``sound_level``, ``temperature``, ``humidity``,
         ``motion_events`` (default), ``pressure``, ``battery`` (templated).
-    :param time_resolution: Seconds that one reading covers.
+    :param time_resolution: Seconds that one reading covers; it is assumed to start at a multiple of this
+        since the epoch.
     :param include_min_max: Whether to add the minimum and maximum of each reading's interval.
+    :param null_fill: Whether to add the intervals without a value.
     :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
@@ -72,6 +74,7 @@ class MinutTransferOperator(BaseOperator):
         sensors: Collection[str] = DEFAULT_SENSORS,
         time_resolution: int = DEFAULT_TIME_RESOLUTION,
         include_min_max: bool = False,
+        null_fill: bool = False,
         minut_conn_id: str = MinutHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -86,27 +89,39 @@ class MinutTransferOperator(BaseOperator):
         self.sensors = sensors
         self.time_resolution = time_resolution
         self.include_min_max = include_min_max
+        self.null_fill = null_fill
         self.minut_conn_id = minut_conn_id
         self._read_from = ""
         self._rows_written: int | None = None
 
     @contextmanager
-    def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor, dict[str, Any]]]:
-        """Open an extraction; return it with its dataset and its time range, which is part of the result."""
+    def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor]]:
+        """Open an extraction; return it with its dataset."""
         with minut_client(self.minut_conn_id) as client:
             dataset = checked_dataset(self.dataset)
             selection = self._selection(context, ranged=dataset.ranged)
-            times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
-            covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
             self._read_from = client.settings.base_url
             text = "Extracting %s from %s, with connection %r."
             self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)
-            yield dataset, Extractor(client, selection), covered
+            yield dataset, Extractor(client, selection)
 
-    def _log_result(self, extraction: Extractor, where: str) -> None:
-        """Log how many rows were written to where, and the cost."""
+    def _result(self, dataset: Dataset, extraction: Extractor, where: str) -> dict[str, Any]:
+        """Log how many rows were written to where, and the cost; return what all results have."""
         self._rows_written = extraction.row_count
         self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
+        if extraction.rejected_count:
+            text = "Minut returned %d more that could not be read; see the warnings above for their shapes."
+            self.log.warning(text, extraction.rejected_count)
+        selection = extraction.selection
+        times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
+        covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
+        return {
+            "rows": extraction.row_count,
+            "rejected": extraction.rejected_count,
+            "left_out": extraction.left_out,
+            "requests": extraction.request_count,
+            **covered,
+        }
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was read and written, for OpenLineage; called if its provider is installed.
@@ -141,6 +156,7 @@ class MinutTransferOperator(BaseOperator):
             sensors=checked_names("sensors", self.sensors),
             time_resolution=self.time_resolution,
             include_min_max=self.include_min_max,
+            null_fill=self.null_fill,
             heard_since=self._heard_since(start, context),
         )
 

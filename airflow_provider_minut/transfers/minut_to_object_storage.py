@@ -61,23 +61,21 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         self.asset_alias = asset_alias
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return ``path``, ``rows``, ``requests``, ``start_at`` and ``end_at``; never the rows.
+        """Return ``path`` and what happened; never the rows.
+
+        The other keys are ``rows``, ``rejected`` (number of items that could not be read), ``left_out``
+        (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
         :raises MinutError: the subclass that applies; the file is unchanged.
         """
-        with self._extraction(context) as (dataset, extraction, covered):
+        with self._extraction(context) as (dataset, extraction):
             check_format(self.format)
             path = ObjectStoragePath(self.path)
             with _replaced(path) as file:
-                FORMATS[self.format](dataset, extraction.rows(dataset.read), file)
-        result: dict[str, Any] = {
-            "path": self.path,
-            "rows": extraction.row_count,
-            "requests": extraction.request_count,
-        }
-        result |= covered
-        self._log_result(extraction, str(path))
+                FORMATS[self.format](dataset, dataset.rows(extraction), file)
+                extraction.raise_failure()
+        result = {"path": self.path} | self._result(dataset, extraction, str(path))
         uri = f"{path.protocol or 'file'}://{path.path}"
         report_to_collector(MinutHook(self.minut_conn_id), dataset, path, uri=uri)
         if self.asset_alias:

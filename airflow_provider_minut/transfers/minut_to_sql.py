@@ -53,25 +53,30 @@ class MinutToSqlOperator(MinutTransferOperator):
         self.create_table = create_table
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Return ``table``, ``rows``, ``requests``, ``start_at`` and ``end_at``; never the rows.
+        """Return ``table`` and what happened; never the rows.
+
+        The other keys are ``rows``, ``rejected`` (number of items that could not be read), ``left_out``
+        (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
-        :raises MinutError: the subclass that applies; the table is unchanged.
+        :raises MinutError: the subclass that applies. The table is unchanged; but if only some homes, devices
+            or sensors failed, the rows of the others are loaded.
         """
-        with self._extraction(context) as (dataset, extraction, covered):
+        with self._extraction(context) as (dataset, extraction):
             if not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table):
                 raise MinutConfigurationError(
                     "table", "must be a plain name like minut_events or schema.table"
                 )
             hook = BaseHook.get_hook(self.conn_id)
             with tempfile.TemporaryFile() as file:
-                FORMATS["jsonl.gz"](dataset, extraction.rows(dataset.read), file)
+                FORMATS["jsonl.gz"](dataset, dataset.rows(extraction), file)
                 file.seek(0)
                 self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
-        result = {"table": self.table, "rows": extraction.row_count, "requests": extraction.request_count}
-        self._log_result(extraction, f"table {self.table} of connection {self.conn_id!r}")
+            extraction.raise_failure()
+        where = f"table {self.table} of connection {self.conn_id!r}"
+        result = {"table": self.table} | self._result(dataset, extraction, where)
         report_to_collector(MinutHook(self.minut_conn_id), dataset, hook, **self._lineage_asset(hook))
-        return result | covered
+        return result
 
     def _lineage_asset(self, hook: DbApiHook) -> dict[str, Any]:
         """Return the table's asset for hook lineage; empty if its schema is the database's default."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hmac
-import json
 import re
 from typing import Any
 
+from airflow_provider_minut.api import safe_json
 from airflow_provider_minut.events import EventPayload, event_payload
 from airflow_provider_minut.webhooks.registration import RegisteredWebhook
 
@@ -29,7 +29,7 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     :raises ValueError: if it is not a valid event; the message names the field, and contains no value.
     """
     try:
-        content = json.loads(body)
+        content = safe_json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         content = None
     envelope = content if isinstance(content, dict) else {}

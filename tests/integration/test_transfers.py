@@ -332,6 +332,8 @@ def test_result_is_a_summary_without_rows(serve, tmp_path):
     assert summary == {
         "path": str(tmp_path / "x.gz"),
         "rows": len(read(tmp_path / "x.gz")),
+        "rejected": 0,
+        "left_out": [],
         "requests": 3,
         "start_at": (start - timedelta(hours=6)).isoformat(),
         "end_at": end.isoformat(),

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from airflow_provider_minut.api import safe_json
 from airflow_provider_minut.exceptions import (
     MinutAuthenticationError,
     MinutError,
@@ -25,6 +26,23 @@ from airflow_provider_minut.exceptions import (
 )
 
 MAX_MESSAGE_CHARACTERS = 300
+# An object with no other fields than these, and a message, is an error body.
+ERROR_FIELDS = {
+    "code",
+    "details",
+    "error",
+    "error_description",
+    "error_key",
+    "errors",
+    "message",
+    "name",
+    "path",
+    "request_id",
+    "status",
+    "status_code",
+    "statusCode",
+    "timestamp",
+}
 
 _BY_STATUS: dict[int, type[MinutStatusError]] = {
     401: MinutAuthenticationError,
@@ -66,12 +84,34 @@ def parse_json(request: str, response: Response, *, secrets: tuple[str, ...] = (
         return None
     # ValueError: also invalid UTF-8, and numbers too long for int().
     with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(response.body.decode("utf-8-sig"))
+        return safe_json.loads(response.body.decode("utf-8-sig"))
     # Raised here, so that no JSONDecodeError is attached: it contains the document, perhaps with a token.
     size = f"{len(response.body)} bytes of {response.media_type}"
     raise MinutResponseError(
         f"{request} returned {response.status} with {size} that are not JSON{_title(response, secrets)}."
     )
+
+
+def check_no_error(request: str, data: Any, *, secrets: tuple[str, ...] = ()) -> None:
+    """Check that the JSON of a successful response is not an error body.
+
+    Minut does not document error bodies. One with ``message`` and ``error_key`` was seen, and a public client
+    looks for ``error`` in responses with status 200.
+
+    :param request: Method and path, for the message.
+    :param data: Parsed JSON of the response.
+    :param secrets: Values to redact if the server echoes them.
+    :raises MinutResponseError: if it is an error body.
+    """
+    if not isinstance(data, dict):
+        return
+    _, message = _code_and_message(data, secrets)
+    if data.get("error_key") or (message and data.keys() <= ERROR_FIELDS):
+        reason = f": {message}" if message else ""
+        raise MinutResponseError(
+            f"{request} returned 200 with an error{reason}.",
+            remedy="Retry later; if it persists, report it to Minut with the message above.",
+        )
 
 
 def error_from_response(request: str, response: Response, *, secrets: tuple[str, ...] = ()) -> MinutError:
@@ -85,7 +125,7 @@ def error_from_response(request: str, response: Response, *, secrets: tuple[str,
         host = _one_line(_host(response.headers.get("Location", "")), secrets)
         text = f"{request} returned {response.status}, a redirect to {host}. It was not followed:"
         return MinutResponseError(f"{text} credentials are sent only to the base URL.")
-    code, message = _code_and_message(response, secrets)
+    code, message = _error_in(response, secrets)
     text = f"{request} returned {response.status}{f': {message}' if message else ''}."
     error_class = (
         MinutServerError if response.status >= 500 else _BY_STATUS.get(response.status, MinutRequestError)
@@ -127,20 +167,23 @@ def _http_date(value: str) -> datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime has no zone; HTTP means UTC
 
 
-def _code_and_message(response: Response, secrets: tuple[str, ...]) -> tuple[str | None, str]:
-    """Return the error code and the message of an error body.
-
-    Minut does not document error bodies. Known are ``message`` with ``error_key``; RFC 6749 adds ``error``
-    and ``error_description``; proxies return HTML or plain text.
-    """
+def _error_in(response: Response, secrets: tuple[str, ...]) -> tuple[str | None, str]:
+    """Return the error code and the message of an error response; proxies return HTML or plain text."""
     try:
         body = json.loads(response.body)
     except (ValueError, RecursionError):
         if response.media_type == "text/plain":
             return None, _one_line(response.body.decode("utf-8", "replace"), secrets)
         return None, _title(response, secrets).removeprefix(", ")
-    if not isinstance(body, dict):
-        return None, ""
+    return _code_and_message(body, secrets) if isinstance(body, dict) else (None, "")
+
+
+def _code_and_message(body: dict[str, Any], secrets: tuple[str, ...]) -> tuple[str | None, str]:
+    """Return the error code and the message of an error body.
+
+    Minut does not document error bodies. Known are ``message`` with ``error_key``; RFC 6749 adds ``error``
+    and ``error_description``.
+    """
     code = next((body[k] for k in ("error", "error_key") if isinstance(body.get(k), str)), None)
     keys = ("message", "error_description", "error")
     message = next((body[k] for k in keys if body.get(k) and isinstance(body[k], str)), "")

@@ -17,6 +17,7 @@ import urllib3.exceptions
 
 from airflow_provider_minut.api.clock import RANDOM_JITTER, SYSTEM_CLOCK, Clock, Jitter
 from airflow_provider_minut.api.http.adapter import TimedAdapter
+from airflow_provider_minut.api.http.encoding import encode_body, encode_query
 from airflow_provider_minut.api.http.network_errors import describe, is_missing_ca_bundle
 from airflow_provider_minut.api.http.response import Response, error_from_response, parse_json
 from airflow_provider_minut.api.http.retry import (
@@ -137,7 +138,7 @@ class Transport:
         :param method: HTTP method.
         :param path: Path below the base URL, like ``/users/me``.
         :param auth: Credentials, attached to each attempt after its delay.
-        :param params: Query parameters, as requests accepts them.
+        :param params: Query parameters, as :func:`encode_query` accepts them.
         :param json: Request body, sent as JSON.
         :param form: Request body, sent form-encoded.
         :param repeatable: Whether a retry is safe. Default: if the method is idempotent (RFC 9110).
@@ -145,6 +146,7 @@ class Transport:
         :param max_attempts: Maximum number of attempts. Default: from the settings.
         :param deadline: Maximum duration in seconds. Default: from the settings.
         :return: The parsed JSON; ``None`` for an empty body.
+        :raises MinutConfigurationError: if a parameter or a part of the body cannot be sent.
         :raises MinutError: if the request fails; for the subclasses see
             :mod:`airflow_provider_minut.exceptions`.
         """
@@ -154,6 +156,7 @@ class Transport:
         if repeatable is None:
             repeatable = method in IDEMPOTENT_METHODS
         end = self.clock.monotonic() + (deadline or self.settings.deadline)
+        params, json = encode_query(params), encode_body(json)
         call = _Call(method, path, params, json, form, auth, repeatable, rate_limited, end)
         limit = max_attempts or self.settings.max_attempts
 

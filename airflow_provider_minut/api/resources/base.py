@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from airflow_provider_minut.api.resources.pagination import Page, iterate, parse_page
+from airflow_provider_minut.api.resources.pagination import Page, iterate
+from airflow_provider_minut.api.resources.replies import ItemReader, ReplyReader, list_in
 from airflow_provider_minut.api.settings import ClientSettings
-from airflow_provider_minut.api.times import parse_fields
+from airflow_provider_minut.api.shapes import shape_text
 from airflow_provider_minut.exceptions import (
     MinutConfigurationError,
     MinutRequestError,
@@ -19,7 +20,7 @@ from airflow_provider_minut.exceptions import (
 log = logging.getLogger(__name__)
 
 # Items per page. The API's maximum is not documented; if it rejects this page size, the client uses the
-# smaller one, the only one in the documentation (Managing guests).
+# smaller one (the documentation's examples have 30, Managing guests, and 50, Fetching events).
 PAGE_SIZE = 100
 DOCUMENTED_PAGE_SIZE = 30
 
@@ -33,6 +34,12 @@ class Resource:
     def __init__(self, settings: ClientSettings) -> None:
         self.settings = settings
         self._page_size = PAGE_SIZE
+        self._replies = ReplyReader()
+
+    @property
+    def rejected_count(self) -> int:
+        """Number of items in responses that could not be read, so far."""
+        return self._replies.rejected_count
 
     def request(
         self, method: str, path: str, *, params: Mapping[str, Any] | None = None, json: Any = None
@@ -40,16 +47,49 @@ class Resource:
         """Send a request to any endpoint and return the parsed JSON."""
         raise NotImplementedError
 
-    def _get_object(self, path: str, id_field: str, times: Iterable[str] = ()) -> Any:
-        data = self.request("GET", path)
-        return checked_object(f"GET {path}", data, id_field, times)
+    def _read_object(self, method: str, path: str, read: ItemReader, *, json: Any = None) -> Any:
+        """Send a request and return the object in its response."""
+        data = self.request(method, path, json=json)
+        found = read(data)
+        if found is None:
+            raise MinutResponseError(f"{method} {path} returned no {read.id_field}, but {shape_text(data)}.")
+        return found
 
-    def _page(self, path: str, key: str, offset: int, params: Mapping[str, Any]) -> Page:
+    def _write(self, method: str, path: str, json: Any) -> None:
+        """Send a request whose response has no other meaning than that it succeeded."""
+        data = self.request(method, path, json=json)
+        if data is not None and not isinstance(data, dict | list):
+            raise MinutResponseError(
+                f"{method} {path} returned {shape_text(data)}, not an object. "
+                "The request may still have been processed; verify before retrying."
+            )
+
+    def _page(
+        self,
+        path: str,
+        key: str,
+        read: ItemReader,
+        offset: int,
+        params: Mapping[str, Any],
+        *,
+        limit: int | None,
+    ) -> Page:
+        """Return one page."""
+        query = {**params, "limit": limit, "offset": offset or (0 if limit else None)}
+        request = f"GET {path}"
+        data = self.request("GET", path, params=query)
+        items = self._replies.read_items(request, list_in(request, data, key), read)
+        paging = data.get("paging") if isinstance(data, dict) else None
+        total = paging.get("total_count") if isinstance(paging, dict) else None
+        return Page(items, total if type(total) is int and total >= 0 else None, limit)
+
+    def _adapted_page(
+        self, path: str, key: str, read: ItemReader, offset: int, params: Mapping[str, Any]
+    ) -> Page:
         """Return one page; use smaller pages from now on if the API rejects the page size."""
         for limit in sorted({self._page_size, min(self._page_size, DOCUMENTED_PAGE_SIZE)}, reverse=True):
             try:
-                query = {**params, "limit": limit, "offset": offset}
-                page = parse_page(f"GET {path}", self.request("GET", path, params=query), key, limit)
+                page = self._page(path, key, read, offset, params, limit=limit)
             except MinutRequestError as error:
                 if error.status not in {400, 422} or limit <= DOCUMENTED_PAGE_SIZE:
                     raise
@@ -60,30 +100,35 @@ class Resource:
                 return page
         raise AssertionError  # the last limit either raised or returned
 
-    def _pages(self, path: str, key: str, params: Mapping[str, Any]) -> Callable[[int], Page]:
-        return lambda offset: self._page(path, key, offset, params)
-
     def _list(
-        self, path: str, key: str, id_field: str, times: Iterable[str] = (), params: Mapping[str, Any] = {}
+        self,
+        path: str,
+        key: str,
+        read: ItemReader,
+        *,
+        params: Mapping[str, Any] = {},
+        first: Page | None = None,
     ) -> Iterator[Any]:
-        for item in iterate(self._pages(path, key, params), id_field, name=f"list of {key}"):
-            parse_fields(item, times)
-            yield item
+        """Yield each item of a paginated list once.
 
+        :param key: Key of the list; also its name in log messages.
+        :param first: The page at offset 0, if it is already available.
+        """
+        yield from self._iterate(
+            lambda offset: self._adapted_page(path, key, read, offset, params), key, read, first
+        )
 
-def checked_object(request: str, data: Any, id_field: str, times: Iterable[str] = ()) -> Any:
-    """Return the data of a response if it is an object with an ID.
+    def _whole_list(self, path: str, key: str, read: ItemReader) -> Iterator[Any]:
+        """Yield each item of a list that is requested without a limit, and of its pages if it has any."""
+        yield from self._iterate(
+            lambda offset: self._page(path, key, read, offset, {}, limit=None), key, read
+        )
 
-    :param request: Method and path, for the message.
-    :param data: Parsed JSON of the response.
-    :param id_field: Field that contains the ID.
-    :param times: Fields to parse as times.
-    :raises MinutResponseError: if the ID is missing.
-    """
-    if not isinstance(data, dict) or not isinstance(data.get(id_field), str) or not data[id_field]:
-        raise MinutResponseError(f"{request} returned no {id_field}.")
-    parse_fields(data, times)
-    return data
+    def _iterate(
+        self, fetch: Callable[[int], Page], key: str, read: ItemReader, first: Page | None = None
+    ) -> Iterator[Any]:
+        name = f"list of {key.replace('_', ' ')}"
+        yield from iterate(fetch, read.id_field, first=first, name=name, on_rejected=self._replies.reject)
 
 
 def checked_id(name: str, value: str) -> str:

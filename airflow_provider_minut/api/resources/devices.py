@@ -4,21 +4,44 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from airflow_provider_minut.api.models import Device, QuietHours, Reaction
 from airflow_provider_minut.api.resources.base import Resource, checked_id
-from airflow_provider_minut.api.resources.pagination import iterate, parse_page
+from airflow_provider_minut.api.resources.replies import Item, ItemReader
 from airflow_provider_minut.api.resources.thresholds import (
     check_thresholds,
     merged_thresholds,
     reactions_of,
 )
 from airflow_provider_minut.api.times import parse_fields
+from airflow_provider_minut.api.values import id_of
 
 log = logging.getLogger(__name__)
 
 DEVICE_TIMES = ("last_heard_from_at", "last_heartbeat_at", "next_heartbeat_at", "first_seen_at")
+
+
+def _home_of(device: Item) -> str | None:
+    """Return the ID of the home, which clients of v8 found in ``home``, and an older one in ``home_id``."""
+    for home in (device.get("home"), device.get("home_id")):
+        if isinstance(home, dict):
+            home = home.get("home_id")
+        if identity := id_of(home):
+            return identity
+    return None
+
+
+def _complete(device: Item) -> None:
+    home_id = _home_of(device)
+    if home_id is not None:
+        device["home"] = home_id
+    latest = device.get("latest_sensor_values")
+    for value in latest.values() if isinstance(latest, dict) else ():
+        if isinstance(value, dict):
+            parse_fields(value, ("time",))
+
+
+read_device = ItemReader("device_id", DEVICE_TIMES, _complete)
 
 
 class DevicesResource(Resource):
@@ -32,14 +55,7 @@ class DevicesResource(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-
-        def page(offset: int) -> Any:
-            data = self.request("GET", "/devices", params={"offset": offset} if offset else None)
-            return parse_page("GET /devices", data, "devices", None)
-
-        for device in iterate(page, "device_id", name="list of devices"):
-            _parse_device(device)
-            yield device  # type: ignore[misc]  # a TypedDict is not checked at run time
+        yield from self._whole_list("/devices", "devices", read_device)
 
     def get_device(self, device_id: str) -> Device:
         """Return one device (``GET /devices/{device_id}``).
@@ -48,8 +64,8 @@ class DevicesResource(Resource):
         :raises MinutNotFoundError: if the device does not exist, or belongs to another account.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        device: Device = self._get_object(f"/devices/{checked_id('device_id', device_id)}", "device_id")
-        _parse_device(device)
+        path = f"/devices/{checked_id('device_id', device_id)}"
+        device: Device = self._read_object("GET", path, read_device)
         return device
 
     def update_device(
@@ -62,8 +78,9 @@ class DevicesResource(Resource):
         """Change thresholds and quiet hours (``PUT /devices/{device_id}``).
 
         Whether Minut replaces or merges the list of reactions is not documented. So the device is read first,
-        and all its reactions are written back, with those of the given types changed. A change takes effect
-        when the device checks in next.
+        and all its reactions are written back, with those of the given types changed. They are written where
+        they were found: at the top level, as documented, or in ``configuration``, as public clients have seen
+        them. A change takes effect when the device checks in next.
 
         :param device_id: ID of the device.
         :param reactions: Reactions to change, by ``type``; those of other types are not changed.
@@ -78,12 +95,4 @@ class DevicesResource(Resource):
             log.warning(
                 "Minut returned no reactions for device %s; only the given ones are written.", device_id
             )
-        self.request("PUT", f"/devices/{device_id}", json=merged_thresholds(device, changes, quiet_hours))
-
-
-def _parse_device(device: Any) -> None:
-    parse_fields(device, DEVICE_TIMES)
-    values = device.get("latest_sensor_values")
-    for value in values.values() if isinstance(values, dict) else ():
-        if isinstance(value, dict):
-            parse_fields(value, ("time",))
+        self._write("PUT", f"/devices/{device_id}", merged_thresholds(device, changes, quiet_hours))

@@ -6,6 +6,7 @@ request covers a millisecond more at each end, and events outside the range are 
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -14,14 +15,20 @@ from typing import Any
 
 from airflow_provider_minut.api.models import HomeEvent, UserEvent
 from airflow_provider_minut.api.resources.base import Resource, checked_id
-from airflow_provider_minut.api.resources.pagination import Page, iterate
-from airflow_provider_minut.api.times import check_aware, from_text, to_text
+from airflow_provider_minut.api.resources.pagination import Page
+from airflow_provider_minut.api.resources.replies import ItemReader
+from airflow_provider_minut.api.times import check_aware, to_text
 from airflow_provider_minut.exceptions import MinutConfigurationError
+
+log = logging.getLogger(__name__)
 
 # Number of event IDs kept in memory. A range with more events is read in parts.
 MAX_EVENTS_AT_ONCE = 10_000
 KNOWN_EVENTS_BEFORE_STOP = 20  # events in a row
 _MARGIN = timedelta(milliseconds=1)
+
+read_home_event = ItemReader("event_id", ("event_time",))
+read_user_event = ItemReader("id", ("created_at",))
 
 
 class EventsResource(Resource):
@@ -73,7 +80,7 @@ class EventsResource(Resource):
             if start >= end:
                 continue
             params = {"start_at": to_text(start - _MARGIN), "end_at": to_text(end + _MARGIN), **filters}
-            first = self._page(path, "home_events", 0, params)
+            first = self._adapted_page(path, "home_events", read_home_event, 0, params)
             parts = math.ceil(1.25 * (first.total or 0) / MAX_EVENTS_AT_ONCE)
             if parts > 1 and (first.total or 0) > MAX_EVENTS_AT_ONCE and end - start > timedelta(seconds=1):
                 step = (end - start) / parts
@@ -85,20 +92,18 @@ class EventsResource(Resource):
     def _events_in(
         self, path: str, params: Mapping[str, Any], first: Page, start: datetime, end: datetime
     ) -> Iterator[Any]:
-        pages = self._pages(path, "home_events", params)
-        for event in iterate(pages, "event_id", first=first, name="list of home events"):
-            time = from_text(event.get("event_time"))
-            if time is None:
-                yield event  # the field is documented; an event without it is not dropped
-            elif start <= time < end:
-                event["event_time"] = time
+        events = self._list(path, "home_events", read_home_event, params=params, first=first)
+        for event in events:
+            time = event.get("event_time")
+            # The field is documented; an event without it is not dropped.
+            if not isinstance(time, datetime) or start <= time < end:
                 yield event
 
     def iter_user_events(self, *, order: str = "desc") -> Iterator[UserEvent]:
         """Yield the events of the user (``GET /events``), which have other names and IDs than home events.
 
-        Seen in public clients of v8, not documented. No time filter is known: stop the iteration after the
-        last event of interest.
+        Not documented: the path was seen in public clients of v8, the key ``events`` in v7. No time filter is
+        known: stop the iteration after the last event of interest.
 
         :param order: ``desc``, newest first, or ``asc``.
         :raises MinutConfigurationError: if ``order`` is invalid.
@@ -106,13 +111,13 @@ class EventsResource(Resource):
         """
         if order not in {"asc", "desc"}:
             raise MinutConfigurationError("order", "must be asc or desc")
-        yield from self._list("/events", "events", "id", ("created_at",), {"order": order})
+        yield from self._list("/events", "events", read_user_event, params={"order": order})
 
     def user_events_since(self, since: datetime, known: Container[str] = ()) -> list[dict[str, Any]]:
         """Return the user events since a point in time, newest first, as Minut sent them (``GET /events``).
 
-        The order of the list is not documented. It is roughly sorted, but a late upload may be anywhere; so
-        reading does not stop at the first events that are too old or known.
+        The order of the list is not documented. It is assumed to be roughly sorted, but a late upload may be
+        anywhere; so reading does not stop at the first events that are too old or known.
 
         :param since: Start of the range; must be timezone-aware.
         :param known: IDs of events to omit.
@@ -128,4 +133,7 @@ class EventsResource(Resource):
                     break
                 if in_a_row == 0:
                     events.append({**event, "created_at": to_text(time)})
+            else:
+                self._replies.reject(1)
+                log.warning("GET /events returned an event without a time; it is ignored.")
         return events

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_provider_minut.api.models import Home
-from airflow_provider_minut.api.resources.base import Resource, checked_id, checked_object
-from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.api.resources.alarm import check_alarm
+from airflow_provider_minut.api.resources.base import Resource, checked_id
+from airflow_provider_minut.api.resources.replies import ItemReader
 
-HOME_TIMES = ("created_at",)
+read_home = ItemReader("home_id", ("created_at", "grace_period_expires_at", "earliest_alarm_time"))
 
 
 class HomesResource(Resource):
@@ -20,7 +21,7 @@ class HomesResource(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        return self._list("/homes", "homes", "home_id", HOME_TIMES)
+        yield from self._list("/homes", "homes", read_home)
 
     def get_home(self, home_id: str) -> Home:
         """Return one home (``GET /homes/{home_id}``; seen in public clients).
@@ -30,7 +31,7 @@ class HomesResource(Resource):
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         path = f"/homes/{checked_id('home_id', home_id)}"
-        home: Home = self._get_object(path, "home_id", HOME_TIMES)
+        home: Home = self._read_object("GET", path, read_home)
         return home
 
     def update_home(self, home_id: str, changes: Mapping[str, Any]) -> Home:
@@ -41,38 +42,38 @@ class HomesResource(Resource):
         :raises MinutError: as :meth:`MinutClient.request`.
         """
         path = f"/homes/{checked_id('home_id', home_id)}"
-        data = self.request("PUT", path, json=dict(changes))
-        home: Home = checked_object(f"PUT {path}", data, "home_id", HOME_TIMES)
+        home: Home = self._read_object("PUT", path, read_home, json=dict(changes))
         return home
 
     def set_alarm(
         self,
         home_id: str,
-        alarm_status: str,
+        alarm_status: str | None = None,
         *,
-        alarm_mode: str = "manual",
-        silent_alarm: bool = False,
-        scheduled_alarm_active: bool = False,
+        alarm_mode: str | None = None,
+        silent_alarm: bool | None = None,
+        scheduled_alarm_active: bool | None = None,
     ) -> None:
-        """Arm or disarm a home (``PATCH /homes/{home_id}/alarm``; seen in public clients).
+        """Arm or disarm a home, or change its alarm (``PATCH /homes/{home_id}/alarm``).
 
-        After arming there may be a grace period, in which the home's ``alarm_status`` is
-        ``on_grace_period``.
+        Only what is given is sent. After arming there may be a grace period, in which the home's
+        ``alarm_status``, or only its ``detailed_alarm_status``, is ``on_grace_period`` (all seen in public
+        clients).
 
         :param home_id: ID of the home.
         :param alarm_status: ``on`` or ``off``.
-        :param alarm_mode: Mode; only ``manual`` is known.
+        :param alarm_mode: Mode; only ``manual`` has been seen.
         :param silent_alarm: Whether the device stays silent.
         :param scheduled_alarm_active: Whether the schedule arms the home too.
-        :raises MinutConfigurationError: if ``alarm_status`` is invalid.
+        :raises MinutConfigurationError: if a setting is invalid.
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        if alarm_status not in {"on", "off"}:
-            raise MinutConfigurationError("alarm_status", "must be on or off")
-        body = {
+        settings = {
             "alarm_status": alarm_status,
             "alarm_mode": alarm_mode,
             "silent_alarm": silent_alarm,
             "scheduled_alarm_active": scheduled_alarm_active,
         }
-        self.request("PATCH", f"/homes/{checked_id('home_id', home_id)}/alarm", json=body)
+        changes = {name: value for name, value in settings.items() if value is not None}
+        check_alarm(changes)
+        self._write("PATCH", f"/homes/{checked_id('home_id', home_id)}/alarm", changes)

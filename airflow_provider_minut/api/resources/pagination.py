@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_minut.exceptions import MinutResponseError
-
 log = logging.getLogger(__name__)
 
 Item = dict[str, Any]
@@ -26,12 +24,12 @@ MAX_PASSES = 5
 class Page:
     """One page of a list.
 
-    :param items: Items of the page.
+    :param items: Items of the page; ``None`` for one that cannot be read.
     :param total: Number of items of the whole list; ``None`` if the response does not contain it.
     :param limit: Requested page size; ``None`` if none was requested.
     """
 
-    items: list[Item]
+    items: list[Item | None]
     total: int | None
     limit: int | None
 
@@ -44,43 +42,24 @@ class Page:
         return self.total is None and (self.limit is None or len(self.items) > self.limit)
 
 
-def parse_page(request: str, data: Any, key: str, limit: int | None) -> Page:
-    """Return the page in a response like ``{key: [...], "paging": {"total_count": 3, ...}}``.
-
-    :param request: Method and path, for the message.
-    :param data: Parsed JSON of the response.
-    :param key: Key of the list.
-    :param limit: Requested page size; ``None`` if none was requested.
-    :raises MinutResponseError: if the response contains no list of objects.
-    """
-    items = data.get(key) if isinstance(data, dict) else None
-    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise MinutResponseError(f"{request} returned no list of {key}.")
-    paging = data.get("paging")
-    total = paging.get("total_count") if isinstance(paging, dict) else None
-    return Page(items, total if type(total) is int and total >= 0 else None, limit)
-
-
-def _identity(item: Item, id_field: str) -> str | int | None:
-    """Return the ID of an item; ``None`` if it has no usable one."""
-    identity = item.get(id_field)
-    return identity if isinstance(identity, str | int) else None
+def _identity(item: Item | None, id_field: str) -> str | None:
+    return item[id_field] if item else None
 
 
 class _Pass:
     """One pass over a list, from its first page to its last."""
 
     def __init__(self) -> None:
-        self._ids: set[Any] = set()
-        self._anonymous = 0
+        self._ids: set[str] = set()
+        self.rejected = 0
         self._totals: set[int | None] = set()
         self._shifted = False
         self.total: int | None = None
 
     @property
     def count(self) -> int:
-        """Number of items found."""
-        return len(self._ids) + self._anonymous
+        """Number of items found, readable or not."""
+        return len(self._ids) + self.rejected
 
     @property
     def was_stable(self) -> bool:
@@ -93,21 +72,19 @@ class _Pass:
         return self.was_stable and (self.total is None or self.count >= self.total)
 
     def items(self, fetch: Callable[[int], Page], first: Page | None, id_field: str) -> Iterator[Item]:
-        """Yield each item once; an item without an ID each time that it occurs."""
+        """Yield each item once; count those that cannot be read."""
         offset = overlap = 0
-        last: str | int | None = None
+        last: str | None = None
         while True:
             page = first if first and not offset else fetch(offset - overlap)
             before, items = len(self._ids), page.items
             moved = bool(overlap) and (not items or _identity(items[0], id_field) != last)
             self._shifted |= moved
             for item in items if moved else items[overlap:]:
-                identity = _identity(item, id_field)
-                if identity is None:
-                    self._anonymous += 1
-                    yield item
-                elif identity not in self._ids:
-                    self._ids.add(identity)
+                if item is None:
+                    self.rejected += 1
+                elif item[id_field] not in self._ids:
+                    self._ids.add(item[id_field])
                     yield item
             offset += len(items) - overlap  # not by the limit: the API may cap it, or ignore it
             self.total = page.total
@@ -122,26 +99,33 @@ class _Pass:
 
 
 def iterate(
-    fetch: Callable[[int], Page], id_field: str, *, first: Page | None = None, name: str = "list"
+    fetch: Callable[[int], Page],
+    id_field: str,
+    *,
+    first: Page | None = None,
+    name: str = "list",
+    on_rejected: Callable[[int], None] = lambda _: None,
 ) -> Iterator[Item]:
     """Yield each item of a list once; only one page and the IDs are in memory.
 
     :param fetch: Returns the page at an offset.
-    :param id_field: Field that identifies an item; an item without it is yielded each time that it occurs.
+    :param id_field: Field that identifies an item.
     :param first: The page at offset 0, if it is already available.
     :param name: Name of the list, for log messages.
+    :param on_rejected: Called with the number of items that cannot be read.
     """
-    seen: set[Any] = set()
-    fruitless = 0
+    seen: set[str] = set()
+    fruitless = rejected = 0
     for _ in range(MAX_PASSES):
         current, before = _Pass(), len(seen)
         for item in current.items(fetch, first, id_field):
-            identity = _identity(item, id_field)
-            if identity not in seen:
-                if identity is not None:
-                    seen.add(identity)
+            if item[id_field] not in seen:
+                seen.add(item[id_field])
                 yield item
         first = None
+        if current.rejected > rejected:  # reading a list again finds the same ones again
+            on_rejected(current.rejected - rejected)
+            rejected = current.rejected
         if current.is_complete:
             return
         fruitless = fruitless + 1 if current.was_stable and len(seen) == before else 0

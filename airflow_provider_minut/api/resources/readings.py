@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_minut.api.models import Reading
-from airflow_provider_minut.api.resources.base import Resource, checked_id
-from airflow_provider_minut.api.resources.pagination import Item
-from airflow_provider_minut.api.times import check_aware, parse_fields, to_text
+from airflow_provider_minut.api.resources.base import DOCUMENTED_PAGE_SIZE, Resource, checked_id
+from airflow_provider_minut.api.resources.replies import Item, list_in
+from airflow_provider_minut.api.times import check_aware, parse_time, to_text
+from airflow_provider_minut.api.values import number_of
 from airflow_provider_minut.exceptions import MinutRequestError
 
 log = logging.getLogger(__name__)
 
-# Sensors that public clients of v8 or earlier versions request. The API may support more.
+# Sensors that public clients request: the first four in v8, the others in older versions only. The API may
+# support more.
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure", "battery")
 # Time range of one request. The API's maximum is not documented; if it rejects a range, the range is halved,
 # down to the minimum.
 MAX_WINDOW = timedelta(days=7)
 MIN_WINDOW = timedelta(hours=1)
+MAX_INTERVAL_SECONDS = 86_400.0
+# The name in responses, and that of the latest value, which an older form uses too.
+TIME_FIELDS = ("datetime", "time")
+_READ_FIELDS = {*TIME_FIELDS, "value"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    """A response that ends before its range and may have been cut.
+
+    :param count: Number of its items.
+    :param until: End of its range.
+    """
+
+    count: int
+    until: datetime
 
 
 class ReadingsResource(Resource):
@@ -28,6 +47,9 @@ class ReadingsResource(Resource):
 
     # Time range of one request; shorter after the API rejected it.
     max_window = MAX_WINDOW
+    # The greatest number of readings in a response that was certainly complete.
+    _complete_count = 0
+    _limit_logged = False
 
     def iter_readings(
         self,
@@ -38,20 +60,31 @@ class ReadingsResource(Resource):
         end_at: datetime,
         time_resolution: int = 300,
         include_min_max: bool = False,
+        null_fill: bool = False,
     ) -> Iterator[Reading]:
         """Yield the readings of one sensor, oldest first (``GET /devices/{device_id}/{sensor}``).
 
-        Documented for ``sound_level`` (developer.minut.com, Sensor data). The maximum range of a request is
+        Documented for ``sound_level`` (developer.minut.com, Sensor data); ``temperature``, ``humidity`` and
+        ``motion_events`` were seen in public clients of v8, ``pressure`` and ``battery`` in older versions
+        only. The maximum range of a request is
         not documented: requests begin with ``MAX_WINDOW``, which is halved if the API returns 400 or 422.
+        Whether the number of readings in a response is limited is not documented either: if a response ends
+        before its range, and has more readings than one that was certainly complete, the rest is requested.
+        With fewer readings than the smallest page size in the documentation, it is taken as complete.
+
+        Public clients have seen readings as objects with ``datetime`` and ``value``, and as pairs of a time
+        and a value. Of two readings at the same time, one with a value takes precedence.
 
         :param device_id: ID of the device.
         :param sensor: Sensor: ``sound_level`` (dB(A)), ``temperature`` (degrees Celsius), ``humidity`` (%),
             ``motion_events`` (count), ``pressure`` or ``battery``; other names are sent unchanged.
         :param start_at: Start of the range, included; must be timezone-aware.
         :param end_at: End of the range, excluded; must be timezone-aware.
-        :param time_resolution: Length of the interval of one value, in seconds.
+        :param time_resolution: Length of the interval of one value, in seconds. An interval is assumed to
+            start at a multiple of it since the epoch.
         :param include_min_max: Add the minimum and the maximum of each interval. The names of these fields
             are not documented; they are returned unchanged.
+        :param null_fill: Add the intervals without a value, with the value ``None`` (inferred from the name).
         :raises MinutConfigurationError: if a time is naive, or ``device_id`` or ``sensor`` is invalid.
         :raises MinutNotFoundError: if the device, or this sensor of it, does not exist.
         :raises MinutError: as :meth:`MinutClient.request`.
@@ -60,9 +93,11 @@ class ReadingsResource(Resource):
         start, end = check_aware("start_at", start_at), check_aware("end_at", end_at)
         options = {
             "time_resolution": time_resolution,
-            "include_min_max": "true" if include_min_max else None,
+            "include_min_max": include_min_max or None,
+            "null_fill": null_fill or None,
         }
         window = self.max_window
+        suspect: _Suspect | None = None
         while start < end:
             until = start + min(window, end - start)
             params = {"start_at": to_text(start), "end_at": to_text(until), **options}
@@ -76,18 +111,66 @@ class ReadingsResource(Resource):
                 window = half
                 continue
             self.max_window = window
-            yield from _readings(data, start, until)
-            start = until
+            items = list_in(f"GET {path}", data, "values")
+            readings = self._readings(f"GET {path}", items, start, until)
+            yield from readings
+            if suspect:
+                self._judge(suspect, readings)
+            covered = readings[-1]["time"] + _interval(data, time_resolution) if readings else until
+            suspect = None
+            if covered >= until:
+                self._complete_count = max(self._complete_count, len(items))
+            elif len(items) > max(self._complete_count, DOCUMENTED_PAGE_SIZE - 1):
+                suspect = _Suspect(len(items), until)
+            start = covered if suspect else until
+
+    def _readings(self, request: str, items: list[Any], start: datetime, end: datetime) -> list[Any]:
+        """Return the readings in a time range, in order of time and each time once."""
+        by_time: dict[datetime, Item] = {}
+        for reading in self._replies.read_items(request, items, read_reading):
+            if reading is None:
+                self._replies.reject(1)
+            elif start <= reading["time"] < end and (
+                reading["value"] is not None or reading["time"] not in by_time
+            ):
+                by_time[reading["time"]] = reading
+        return [by_time[time] for time in sorted(by_time)]
+
+    def _judge(self, suspect: _Suspect, following: list[Any]) -> None:
+        """Learn from the readings that follow a response whether that response was cut."""
+        if not following or following[0]["time"] >= suspect.until:
+            self._complete_count = max(self._complete_count, suspect.count)
+        elif not self._limit_logged:
+            self._limit_logged = True
+            text = "Minut returned only %d of the requested readings in one response; requesting the rest."
+            log.info(text, suspect.count)
 
 
-def _readings(data: Any, start: datetime, end: datetime) -> Iterator[Any]:
-    # The API has been seen to return no list if there are no readings.
-    values = (data.get("values") if isinstance(data, dict) else None) or []
-    by_time: dict[datetime, Item] = {}
-    for value in values:
-        parse_fields(value, ("datetime",))
-        time = value.pop("datetime", None)
-        if isinstance(time, datetime) and start <= time < end:
-            by_time[time] = {"time": time, **value}
-    for time in sorted(by_time):
-        yield by_time[time]
+def read_reading(item: Any) -> Item | None:
+    """Return a reading with ``time`` and ``value``; ``None`` if it cannot be read.
+
+    :param item: An object, or a pair of a time and a value.
+    """
+    if isinstance(item, list) and len(item) == 2:
+        item = {"datetime": item[0], "value": item[1]}
+    elif not isinstance(item, dict):
+        return None
+    for name in TIME_FIELDS:
+        if time := parse_time(item.get(name)):
+            break
+    else:
+        return None
+    sent = item.get("value")
+    value = number_of(sent)
+    rest = {field: item[field] for field in item if field not in _READ_FIELDS}
+    if value is None and sent is not None:
+        rest["additional_fields"] = {"value": sent}
+    return {"time": time, "value": value, **rest}
+
+
+def _interval(data: Any, time_resolution: int) -> timedelta:
+    """Return the length of an interval, which the API may choose itself."""
+    returned = number_of(data.get("time_resolution")) if isinstance(data, dict) else None
+    return timedelta(
+        seconds=returned if returned and 0 < returned <= MAX_INTERVAL_SECONDS else time_resolution
+    )

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_minut.api.models import Device, QuietHours, Reaction
+from airflow_provider_minut.api.values import flag_of, number_of
 from airflow_provider_minut.exceptions import MinutConfigurationError
+
+# Fields of a configuration that only the server writes, by their names (v1 reference).
+SET_BY_SERVER = frozenset({"installed_on_device_at", "updated_at", "version"})
 
 
 def check_thresholds(reactions: Iterable[Reaction], quiet_hours: QuietHours | None) -> None:
@@ -33,43 +37,89 @@ def threshold_changes(
     device: Device, reactions: Iterable[Reaction], quiet_hours: QuietHours | None
 ) -> list[str]:
     """Return the changes on a device as text, like ``sound_level_high.value: 75 -> 70``."""
-    now: dict[str, Any] = {reaction["type"]: reaction for reaction in reactions_of(device)}
-    now["quiet_hours"] = device.get("quiet_hours") or {}
-    new: dict[str, Any] = {reaction["type"]: reaction for reaction in reactions}
-    new["quiet_hours"] = quiet_hours or {}
+    changes = []
+    for reaction in reactions:
+        present: list[Any] = [old for old in reactions_of(device) if old["type"] == reaction["type"]]
+        for old in present or [{}]:
+            changes += _changes(reaction["type"], old, reaction)
+    return changes + _changes("quiet_hours", quiet_hours_of(device), quiet_hours or {})
+
+
+def _changes(name: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     return [
-        f"{name}.{field}: {_shown(now.get(name, {}), field)} -> {value}"
-        for name, fields in new.items()
-        for field, value in fields.items()
-        if field != "type" and now.get(name, {}).get(field) != value
+        f"{name}.{field}: {old.get(field, 'not set')} -> {value}"
+        for field, value in new.items()
+        if field != "type" and not (field in old and _is_same(old[field], value))
     ]
 
 
-def _shown(fields: Mapping[str, Any], field: str) -> str:
-    return str(fields[field]) if field in fields else "not set"
+def _is_same(old: Any, new: Any) -> bool:
+    """Return whether two values mean the same, like 75 and "75", or 22:00:00 and 22:00."""
+    if isinstance(new, bool):
+        return flag_of(old) is new
+    if isinstance(new, int | float):
+        return number_of(old) == new
+    return bool(old == new or (isinstance(new, str) and old == f"{new}:00"))
 
 
 def merged_thresholds(
     device: Device, reactions: Iterable[Reaction], quiet_hours: QuietHours | None
 ) -> dict[str, Any]:
-    """Return the request body that changes some of a device's reactions and keeps the others.
+    """Return the request body that changes some of a device's settings and keeps the others.
 
     :param device: The device, as the API returned it.
     :param reactions: Reactions to change, by ``type``; omitted fields are not changed.
     :param quiet_hours: Quiet hours; ``None`` omits them.
     """
-    merged: dict[str, Any] = {reaction["type"]: reaction for reaction in reactions_of(device)}
-    changes = list(reactions)
-    for reaction in changes:
-        merged[reaction["type"]] = {**merged.get(reaction["type"], {}), **reaction}
-    body: dict[str, Any] = {"reactions": list(merged.values())} if changes else {}
-    return body | ({"quiet_hours": dict(quiet_hours)} if quiet_hours else {})
+    settings: dict[str, Any] = {}
+    if reactions := list(reactions):
+        settings["reactions"] = _merged(_setting(device, "reactions"), reactions)
+    if quiet_hours:
+        settings["quiet_hours"] = {**quiet_hours_of(device), **quiet_hours}
+    nested = {name: value for name, value in settings.items() if _is_nested(device, name)}
+    body = {name: value for name, value in settings.items() if name not in nested}
+    if nested:
+        # Whether Minut replaces or merges the object is not documented; so it is written as a whole.
+        kept = {k: v for k, v in _configuration(device).items() if k not in SET_BY_SERVER}
+        body["configuration"] = kept | nested
+    return body
 
 
-def reactions_of(device: Device) -> list[Any]:
-    """Return the reactions of a device, which v8 documents for writing; older versions: ``configuration``."""
-    found = device.get("reactions")
-    if found is None:
-        configuration = device.get("configuration")
-        found = configuration.get("reactions") if isinstance(configuration, dict) else None
-    return [reaction for reaction in found or [] if isinstance(reaction, dict) and "type" in reaction]
+def _merged(present: Any, reactions: Sequence[Reaction]) -> list[Any]:
+    merged = [old for old in present if isinstance(old, dict)] if isinstance(present, list) else []
+    for reaction in reactions:
+        places = [n for n, old in enumerate(merged) if _is_reaction(old) and old["type"] == reaction["type"]]
+        for place in places:
+            merged[place] = {**merged[place], **reaction}
+        if not places:
+            merged.append(dict(reaction))
+    return merged
+
+
+def reactions_of(device: Mapping[str, Any]) -> list[Any]:
+    """Return the reactions of a device: at its top level, as documented, or in its ``configuration``."""
+    found = _setting(device, "reactions")
+    return [reaction for reaction in found if _is_reaction(reaction)] if isinstance(found, list) else []
+
+
+def quiet_hours_of(device: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the quiet hours of a device: at its top level, as documented, or in its ``configuration``."""
+    found = _setting(device, "quiet_hours")
+    return found if isinstance(found, dict) else {}
+
+
+def _setting(device: Mapping[str, Any], name: str) -> Any:
+    return (_configuration(device) if _is_nested(device, name) else device).get(name)
+
+
+def _is_nested(device: Mapping[str, Any], name: str) -> bool:
+    return not device.get(name) and name in _configuration(device)
+
+
+def _configuration(device: Mapping[str, Any]) -> dict[str, Any]:
+    found = device.get("configuration")
+    return found if isinstance(found, dict) else {}
+
+
+def _is_reaction(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("type"), str)

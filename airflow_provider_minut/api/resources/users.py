@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from airflow_provider_minut.api.models import User
 from airflow_provider_minut.api.resources.base import Resource
+from airflow_provider_minut.api.resources.replies import ItemReader
+
+read_user = ItemReader("user_id")
 
 
 class UsersResource(Resource):
@@ -15,5 +18,5 @@ class UsersResource(Resource):
         :raises MinutResponseError: if the response has no ``user_id``.
         :raises MinutError: as :meth:`request`.
         """
-        user: User = self._get_object("/users/me", "user_id")
+        user: User = self._read_object("GET", "/users/me", read_user)
         return user

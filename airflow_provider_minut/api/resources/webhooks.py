@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airflow_provider_minut.api.models import Webhook
-from airflow_provider_minut.api.resources.base import Resource, checked_id, checked_object
-from airflow_provider_minut.api.resources.pagination import parse_page
-from airflow_provider_minut.api.times import parse_fields
+from airflow_provider_minut.api.resources.base import Resource, checked_id
+from airflow_provider_minut.api.resources.replies import ItemReader
+
+read_webhook = ItemReader("hook_id", ("created_at",))
 
 
 class WebhooksResource(Resource):
@@ -18,24 +19,21 @@ class WebhooksResource(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        page = parse_page("GET /webhooks", self.request("GET", "/webhooks"), "hooks", None)
-        for hook in page.items:
-            parse_fields(hook, ("created_at",))
-            yield hook  # type: ignore[misc]  # a TypedDict is not checked at run time
+        yield from self._whole_list("/webhooks", "hooks", read_webhook)
 
     def create_webhook(self, url: str, events: Iterable[str], *, token: str | None = None) -> Webhook:
         """Create a webhook and return it (``POST /webhooks``; developer.minut.com, Webhooks).
 
         :param url: Publicly reachable HTTPS URL.
         :param events: Names of *user* events, or only ``["*"]`` for all.
-        :param token: Token that Minut includes in every delivery.
+        :param token: Token that Minut sends back with every delivery (documented; where is not. A client of
+            v1 found it as the value of the header ``Authorization``).
         :return: The webhook; its ``hook_secret`` is returned only now, and it is a secret.
         :raises MinutError: as :meth:`MinutClient.request`. If no response arrived, verify whether the webhook
             exists.
         """
         body = {"url": url, "events": list(events)} | ({"token": token} if token else {})
-        data = self.request("POST", "/webhooks", json=body)
-        webhook: Webhook = checked_object("POST /webhooks", data, "hook_id", ("created_at",))
+        webhook: Webhook = self._read_object("POST", "/webhooks", read_webhook, json=body)
         return webhook
 
     def delete_webhook(self, hook_id: str) -> None:

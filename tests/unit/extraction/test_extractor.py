@@ -6,9 +6,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from airflow_provider_minut.exceptions import MinutConfigurationError, MinutNotFoundError
+from airflow_provider_minut.exceptions import (
+    MinutAuthenticationError,
+    MinutConfigurationError,
+    MinutConnectionError,
+    MinutNotFoundError,
+    MinutPermissionError,
+    MinutRateLimitError,
+    MinutRequestError,
+    MinutResponseError,
+    MinutServerError,
+)
 from airflow_provider_minut.extraction.datasets import DATASETS, checked_dataset, tabular
-from airflow_provider_minut.extraction.extractor import Extractor, Selection
+from airflow_provider_minut.extraction.extractor import MAX_FAILURES_IN_A_ROW, Extractor, Selection
 
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
 END = START + timedelta(hours=1)
@@ -21,9 +31,15 @@ class Account:
         self.settings = SimpleNamespace(requests_per_minute=120)
         self.max_window = timedelta(days=7)
         self.request_count = 5
+        self.rejected_count = 2
         self.calls = []
         self.heard = heard
-        self.broken = None
+        self.broken = {}
+
+    def _fail(self, unit):
+        if unit in self.broken:
+            raise self.broken[unit]
+        return ()
 
     def iter_homes(self):
         self.request_count += 1
@@ -37,6 +53,7 @@ class Account:
 
     def iter_home_event_parts(self, home_id, *, start_at, end_at, event_types):
         self.calls.append((home_id, start_at, end_at, tuple(event_types)))
+        yield from self._fail(home_id)
         for part in (0, 1):
             self.request_count += 1
             times = [start_at + timedelta(minutes=10 * part + n) for n in (2, 0, 1)]
@@ -45,14 +62,13 @@ class Account:
     def iter_readings(self, device_id, sensor, *, start_at, end_at, **options):
         self.calls.append((device_id, sensor, start_at, end_at, options))
         self.request_count += 1
-        if (device_id, sensor) == self.broken:
-            raise MinutNotFoundError("404", status=404)
+        yield from self._fail(f"{device_id}/{sensor}")
         yield {"time": start_at, "value": 1.0, "max": 2.0}
 
 
 def extract(account, dataset, **selection):
     extraction = Extractor(account, Selection(**{"start_at": START, "end_at": END, **selection}))
-    return list(extraction.rows(DATASETS[dataset].read)), extraction
+    return list(DATASETS[dataset].rows(extraction)), extraction
 
 
 def test_homes_and_devices_come_sorted():
@@ -93,7 +109,7 @@ def test_readings_are_requested_in_whole_intervals():
         "humidity",
         START,
         END,
-        {"time_resolution": 300, "include_min_max": False},
+        {"time_resolution": 300, "include_min_max": False, "null_fill": False},
     )
 
 
@@ -111,12 +127,53 @@ def test_readings_of_devices_that_have_not_checked_in_are_not_requested(since):
     assert devices == (["d1", "d2", "d3"] if since else ["d2", "d3"])  # d3 has no time
 
 
-def test_device_without_a_sensor_is_logged_and_skipped(caplog):
+@pytest.mark.parametrize("error", [MinutNotFoundError, MinutPermissionError])
+def test_sensor_and_home_that_the_account_cannot_read_are_left_out(caplog, error):
     account = Account()
-    account.broken = ("d1", "pressure")
-    rows, _ = extract(account, "readings", sensors=["pressure"])
+    account.broken = {unit: error("GET /x returned it.") for unit in ("d1/pressure", "b1")}
+    rows, extraction = extract(account, "readings", sensors=["pressure"])
     assert [row["device_id"] for row in rows] == ["d0", "d2"]
-    assert "d1 has no sensor pressure" in caplog.text
+    assert extraction.left_out == ["d1/pressure"]
+    rows, extraction = extract(account, "events")
+    assert {row["home_id"] for row in rows} == {"b2"}
+    assert extraction.left_out == ["b1"]
+    extraction.raise_failure()  # there is none
+    assert "Skipping d1/pressure: GET /x returned it." in caplog.text
+    assert "Skipping b1: GET /x returned it." in caplog.text
+
+
+def test_account_that_can_read_nothing_is_an_error():
+    account = Account()
+    account.broken = {home: MinutPermissionError("GET /x returned 403.") for home in ("b1", "b2")}
+    with pytest.raises(MinutPermissionError):
+        extract(account, "events")
+
+
+@pytest.mark.parametrize("error", [MinutServerError, MinutRequestError, MinutResponseError])
+def test_error_of_one_home_is_raised_when_the_others_are_read(caplog, error):
+    account = Account()
+    account.broken = {"b1": error("GET /x failed.")}
+    rows, extraction = extract(account, "events")
+    assert {row["home_id"] for row in rows} == {"b2"}
+    assert "Failed to read b1; continuing with the other homes. GET /x failed." in caplog.text
+    with pytest.raises(error, match=r"GET /x failed\."):
+        extraction.raise_failure()
+
+
+def test_errors_that_concern_all_homes_are_raised_at_once():
+    account = Account()
+    for error in (MinutAuthenticationError, MinutConnectionError, MinutRateLimitError):
+        account.broken = {"b1": error("GET /x failed.")}
+        with pytest.raises(error):
+            extract(account, "events")
+
+
+def test_errors_of_several_sensors_in_a_row_are_raised_at_once():
+    account = Account([START] * 20)
+    account.broken = {f"d{number}/pressure": MinutServerError("GET /x failed.") for number in range(20)}
+    with pytest.raises(MinutServerError):
+        extract(account, "readings", sensors=["pressure"])
+    assert len(account.calls) == MAX_FAILURES_IN_A_ROW
 
 
 def test_devices_can_be_chosen_by_home():
@@ -125,11 +182,18 @@ def test_devices_can_be_chosen_by_home():
 
 
 @pytest.mark.parametrize(
-    ("dataset", "ids"), [("homes", {"home_ids": ["b1", "nope"]}), ("devices", {"device_ids": ["nope"]})]
+    ("dataset", "ids"), [("homes", {"home_ids": ["nope", "no"]}), ("devices", {"device_ids": ["nope"]})]
 )
-def test_unknown_ids_are_an_error_and_not_an_empty_result(dataset, ids):
+def test_only_unknown_ids_are_an_error_and_not_an_empty_result(dataset, ids):
     with pytest.raises(MinutConfigurationError, match="nope"):
         extract(Account(), dataset, **ids)
+
+
+def test_home_that_left_the_account_is_left_out(caplog):
+    rows, extraction = extract(Account(), "homes", home_ids=["b1", "sold"])
+    assert [row["home_id"] for row in rows] == ["b1"]
+    assert extraction.left_out == ["sold"]
+    assert "Skipping sold: this account has no such home_id." in caplog.text
 
 
 def test_plan_is_logged_first(caplog):
@@ -137,7 +201,7 @@ def test_plan_is_logged_first(caplog):
     account = Account([START] * 200)
     account.max_window = timedelta(minutes=20)
     extraction = Extractor(account, Selection(start_at=START, end_at=END))
-    next(extraction.rows(DATASETS["readings"].read))
+    next(DATASETS["readings"].rows(extraction))
     assert "for the readings of 200 devices from" in caplog.messages[0]
     assert "2400 requests, about 19 min at 120 requests/min" in caplog.messages[0]
 
@@ -162,7 +226,8 @@ def test_progress_is_logged_periodically_with_the_time_left(caplog):
     caplog.set_level(logging.INFO)
     seconds = iter(range(0, 10_000, 10))
     selection = Selection(start_at=START, end_at=END, sensors=["humidity", "battery"])
-    list(Extractor(Account(), selection, monotonic=lambda: next(seconds)).rows(DATASETS["readings"].read))
+    extraction = Extractor(Account(), selection, monotonic=lambda: next(seconds))
+    list(DATASETS["readings"].rows(extraction))
     assert caplog.messages[1:] == [
         "Progress: 1 of 6 sensors, 1 row, 2 requests; about 2 min left.",
         "Progress: 3 of 6 sensors, 3 rows, 4 requests; about 40 s left.",
@@ -186,3 +251,56 @@ def test_tabular_rows_have_all_columns_and_lose_nothing():
         "alarm_status": None,
         "additional_fields": {"brand_new": [1]},
     }
+
+
+def test_value_that_does_not_fit_its_column_is_an_additional_field():
+    class Odd(Account):
+        def iter_devices(self):
+            yield {
+                "device_id": "d1",
+                "home": "b1",
+                "description": 12,
+                "active": 1,
+                "offline": "maybe",
+                "battery": {"percent": "87"},
+                "wlan": None,
+                "firmware": "2.1",
+                "next_heartbeat_at": "soon",
+                "latest_sensor_values": {"sound": {"time": START, "value": "n/a"}, "humidity": 44},
+            }
+
+    (device,), _ = extract(Odd(), "devices")
+    (row,) = tabular(DATASETS["devices"], [device])
+    assert row == {
+        "device_id": "d1",
+        "home": "b1",
+        "description": "12",
+        "active": True,
+        "offline": None,
+        "battery_percent": 87,
+        "charge_status": None,
+        "mount_status": None,
+        "wlan_rssi": None,
+        "firmware_installed": "2.1",
+        "last_heard_from_at": None,
+        "next_heartbeat_at": None,
+        "additional_fields": {
+            "battery": {"percent": "87"},
+            "wlan": None,
+            "firmware": "2.1",
+            "latest_sensor_values": {"sound": {"time": START, "value": "n/a"}, "humidity": 44},
+            "offline": "maybe",
+            "next_heartbeat_at": "soon",
+        },
+    }
+    latest, _ = extract(Odd(), "latest")
+    assert list(tabular(DATASETS["latest"], latest)) == [
+        {"device_id": "d1", "sensor": "humidity", "time": None, "value": 44, "additional_fields": None},
+        {
+            "device_id": "d1",
+            "sensor": "sound",
+            "time": START,
+            "value": None,
+            "additional_fields": {"value": "n/a"},
+        },
+    ]

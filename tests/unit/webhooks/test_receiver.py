@@ -404,7 +404,7 @@ def test_outcomes_are_recorded_for_registered_webhooks(sender, recorder, notes):
     good = request_bytes(PATH, body, headers)
     sender.send([good, good, request_bytes(PATH, *delivery(WEBHOOK, an_event(created_at=old)))])
     sender.send([request_bytes(PATH, body, {}), signed(b" " * (MAX_BODY_BYTES + 1)), signed(foreign)])
-    sender.send([signed(json.dumps({"event": an_event(id=7)}).encode())])
+    sender.send([signed(json.dumps({"event": an_event(id=[7])}).encode())])
     sender.send([request_bytes(f"/webhooks/forged-{number}", body, headers) for number in range(10)])
     recorder.broken = True
     sender.send([good])
@@ -416,7 +416,7 @@ def test_outcomes_are_recorded_for_registered_webhooks(sender, recorder, notes):
         (None, "wrong signature"),
         (None, "too large"),
         (None, "wrong token"),
-        (None, "invalid event: id: must be a non-empty string, not int"),
+        (None, "invalid event: id: must be a non-empty string, not list"),
         (None, "database unavailable; returned 503 to request a retry"),
     ]
 

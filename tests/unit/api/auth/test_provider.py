@@ -425,7 +425,7 @@ def test_validation_notices_a_revoked_secret_although_the_token_lives(make_clien
         client.validate_credentials()
 
 
-@pytest.mark.parametrize("answer", ["{}", "[]", '{"user_id": ""}', '{"user_id": 5}', ""])
+@pytest.mark.parametrize("answer", ["{}", "[]", '{"user_id": ""}', '{"user_id": true}', ""])
 def test_user_without_an_id_is_a_response_error(make_client, token_endpoint, httpserver, answer):
     httpserver.expect_request("/v8/users/me").respond_with_data(answer)
     with pytest.raises(MinutResponseError, match="no user_id"):

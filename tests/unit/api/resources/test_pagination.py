@@ -5,8 +5,7 @@ import random
 
 import pytest
 
-from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate, parse_page
-from airflow_provider_minut.exceptions import MinutResponseError
+from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate
 
 
 class Api:
@@ -146,18 +145,10 @@ def test_length_that_is_wrong_is_warned_about_and_does_not_go_on_for_ever(caplog
     assert "should have 12 items, but repeated reading found only 10" in caplog.text
 
 
-def test_items_without_an_id_are_passed_on():
-    assert list(iterate(lambda _: Page([{"a": 1}, {"a": 1}], None, None), "id")) == [{"a": 1}, {"a": 1}]
-
-
-@pytest.mark.parametrize("answer", [None, [], "x", {}, {"homes": None}, {"homes": {}}, {"homes": ["id"]}])
-def test_answer_without_a_list_of_objects_is_an_error_that_names_the_request(answer):
-    with pytest.raises(MinutResponseError, match="GET /homes returned no list of homes"):
-        parse_page("GET /homes", answer, "homes", 10)
-
-
-@pytest.mark.parametrize(
-    "paging", [None, "x", {}, {"total_count": "3"}, {"total_count": -1}, {"total_count": None}]
-)
-def test_paging_that_says_nothing_useful_counts_as_missing(paging):
-    assert parse_page("GET /homes", {"homes": [], "paging": paging}, "homes", 10).total is None
+def test_items_that_cannot_be_read_are_counted_once_and_hide_no_other(caplog):
+    rejected = []
+    pages = {0: [{"id": 1}, None, {"id": 2}], 2: [{"id": 2}, None, {"id": 3}]}
+    found = iterate(lambda offset: Page(pages[offset], 5, 3), "id", on_rejected=rejected.append)
+    assert [item["id"] for item in found] == [1, 2, 3]
+    assert rejected == [2]
+    assert caplog.records == []

@@ -7,9 +7,7 @@ from itertools import count
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_minut.api.resources.pagination import MAX_PASSES, Page, iterate, parse_page
-from airflow_provider_minut.exceptions import MinutResponseError
-from tests.strategies import almost, json_values, scalars
+from airflow_provider_minut.api.resources.pagination import Page, iterate
 
 # What happens before a page is served: items come or go, at the start, the end, or in between.
 changes = st.lists(st.tuples(st.sampled_from(["insert", "remove"]), st.floats(0, 1)), max_size=4)
@@ -61,38 +59,3 @@ def test_list_that_rests_is_read_once_in_its_order(size, limit, tells_total):
     resting = ChangingList(size, limit, [], tells_total=tells_total)
     assert [item["id"] for item in iterate(resting.page, "id")] == list(range(size))
     assert resting.asked <= 2 + size // (limit - 1)
-
-
-pages = almost(
-    {
-        "homes": st.lists(st.dictionaries(st.just("id"), json_values, max_size=2), max_size=4),
-        "paging": almost({"total_count": st.integers(0, 5)}),
-    }
-)
-
-
-@given(st.lists(pages | json_values, min_size=1, max_size=5), st.none() | st.integers(1, 5))
-@example([{"homes": [{"id": []}, {"id": {}}]}], None)
-@example([{"homes": [{"id": 1}, {"id": 2}], "paging": {"total_count": True}}, {"homes": [{"id": 3}]}], 2)
-def test_answers_of_any_shape_end_in_items_or_a_typed_error(answers, limit):
-    asked = 0
-
-    def fetch(_offset):
-        nonlocal asked
-        asked += 1
-        return parse_page("GET /homes", answers[min(asked, len(answers)) - 1], "homes", limit)
-
-    try:
-        items = list(iterate(fetch, "id"))
-    except MinutResponseError as error:
-        assert str(error) == f"GET /homes returned no list of homes. {MinutResponseError.remedy}"
-    else:
-        ids = [item["id"] for item in items if isinstance(item.get("id"), str)]
-        assert len(ids) == len(set(ids))
-    assert asked <= MAX_PASSES * 12
-
-
-@given(scalars)
-def test_total_is_a_count_or_unknown(total):
-    page = parse_page("GET /homes", {"homes": [], "paging": {"total_count": total}}, "homes", 10)
-    assert page.total is None or (type(page.total) is int and page.total >= 0)
