@@ -1,4 +1,9 @@
-"""Minut's events in Airflow: payloads and asset URIs, the same for webhooks and polls."""
+"""Minut's events in Airflow: payloads and asset URIs, the same for webhooks and polls.
+
+These are user events. Home events have other names; that ``noise_detected`` occurs with
+``disturbance_first_notice`` is inferred from the names. Noise becomes an event only after it has lasted for
+the configured time, 5 to 15 minutes (help centre of Minut).
+"""
 
 from __future__ import annotations
 

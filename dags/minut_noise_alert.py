@@ -1,7 +1,8 @@
-"""Send an alert within seconds of a noise event in any home, after checking whether Minut confirms it.
+"""Send an alert when Minut reports noise in any home, and say whether its list of home events confirms it.
 
-A run starts when the webhook that `minut_webhooks` registers delivers an event. If Minut cannot reach
-Airflow, let the triggerer poll for events instead:
+Minut reports noise once it has lasted 5 to 15 minutes, as set in its app. A run starts when the webhook that
+`minut_webhooks` registers delivers the event. If Minut cannot reach Airflow, let the triggerer poll for
+events instead:
 
 ```python
 from airflow_provider_minut.assets.minut import watched_event
@@ -11,6 +12,10 @@ schedule = [watched_event("disturbance_first_notice")]
 
 Add the recipients to `NOTIFIERS`, as Airflow notifiers such as `SlackNotifier(text=TEXT)` or
 `SmtpNotifier(to="host@example.com", subject=TEXT, html_content=TEXT)`. The task also logs the alert.
+
+The check looks for a home event `noise_detected` around the time of the user event
+`disturbance_first_notice`. That both occur together is inferred from their names; so the alert is sent in any
+case, and includes the result.
 
 Needs the connection `minut_default`. Try it without an event, also against the sandbox:
 ```bash
@@ -33,7 +38,7 @@ log = logging.getLogger(__name__)
 
 NOTIFIERS: list[BaseNotifier] = []
 TEXT = "{{ ti.xcom_pull(task_ids='confirm', map_indexes=ti.map_index) }}"
-# Home events have other types and IDs than user events, so they are matched by time.
+# Home events have other types than user events, and perhaps other IDs, so they are matched by time.
 TOLERANCE = timedelta(minutes=15)
 
 with DAG(

@@ -1,7 +1,8 @@
 """The rate limiter: limits requests per second and per minute, for all clients that share a state.
 
-The windows are a quarter of a second longer than the server's. Two requests that were sent a minute apart
-may arrive closer together, and a client that uses the whole limit would then exceed it.
+The windows slide, and are a quarter of a second longer than the server's. Two requests that were sent a
+minute apart may arrive closer together, and a client that uses the whole limit would then exceed it. Minut
+documents the limits, but not whether its windows slide, nor what they are counted per.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class RateLimiter:
 
     :param state: Backend that stores the reservations.
     :param base_url: Base URL of the API.
-    :param client_id: OAuth client ID; the limit applies to it, whatever its secret.
+    :param client_id: OAuth client ID; the limit applies to it, whatever its secret
+        (inferred).
     :param per_second: Requests allowed in any second, at least 1.
     :param per_minute: Requests allowed in any minute, at least 1.
     :param clock: Returns the time, and sleeps.

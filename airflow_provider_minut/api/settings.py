@@ -29,7 +29,8 @@ class ClientSettings:
     :param max_attempts: Maximum number of attempts of one request, at least 1.
     :param deadline: Seconds that one request may take in total, with all attempts and delays.
     :param requests_per_second: Rate limit per second, shared by all processes that use the client ID. Minut
-        documents that it delays more than 20 and rejects more than 50.
+        documents 5 a second, with bursts that are delayed above 20 and rejected above 50; the default is the
+        largest burst that is not delayed.
     :param requests_per_minute: Rate limit per minute, shared likewise. Minut documents 120.
     :param verify: Whether to verify TLS certificates, or the path of a CA bundle.
     :param proxies: Proxy URL by scheme (``http``, ``https``); overrides the environment.

@@ -58,9 +58,11 @@ def watched_event(
 ) -> Asset:
     """Return the asset of an event type, with a watcher that polls for its events in the triggerer.
 
-    Use it where webhooks cannot be received; with both, the asset gets every event twice.
+    Polls ``GET /events``, which is not documented: its path was seen in public clients of v8, its response in
+    v7. Use it where webhooks cannot be received; with both, the asset gets every event twice.
 
-    :param event_type: Type of a *user* event, like ``disturbance_first_notice``.
+    :param event_type: Type of a *user* event, like ``disturbance_first_notice``. Home events, like
+        ``noise_detected``, have other names.
     :param home_id: ID of a home, for its events only. Default: the events of all homes.
     :param minut_conn_id: ID of a connection of type ``minut``.
     :raises ValueError: if an argument has characters other than letters, digits and ``_.-``.

@@ -63,9 +63,10 @@ class MinutCreateWebhookOperator(_WebhookOperator):
     :param name: Last part of the receiver's path: letters, digits, ``_`` and ``-`` (templated).
     :param url: HTTPS URL at which Minut can reach ``/minut/webhooks/{name}`` of the API server (templated).
     :param events: Names of *user* events, or ``["*"]`` for all (templated).
-    :param header: Name of the header that contains the signature; not documented by Minut.
-    :param algorithm: Algorithm of the signature, ``sha256`` or ``sha1``; not documented by Minut.
-    :param encoding: Encoding of the signature, ``hex`` or ``base64``; not documented by Minut.
+    :param header: Name of the header that contains the signature. Not documented, like the next two
+        arguments; the defaults are what several public integrations assume.
+    :param algorithm: Algorithm of the signature, ``sha256`` or ``sha1``.
+    :param encoding: Encoding of the signature, ``hex`` or ``base64``.
     :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
 
@@ -186,9 +187,9 @@ class MinutDeleteWebhookOperator(_WebhookOperator):
 class MinutReconcileEventsOperator(_WebhookOperator):
     """Recover the events that a webhook missed, for example while its receiver was down.
 
-    Reads the events of the lookback period (``GET /events``; known from public clients), signs each as Minut
-    does, and posts it to the receiver. The receiver ignores events that it has already recorded, and events
-    older than seven days.
+    Reads the events of the lookback period (``GET /events``, not documented: its path was seen in public
+    clients of v8, its response in v7), signs each like a delivery, and posts it to the receiver. The receiver
+    ignores events that it has already recorded, and events older than seven days.
 
     :param name: Name of the registered webhook (templated).
     :param lookback: Length of the period to read; must be longer than the interval between runs.

@@ -87,8 +87,8 @@ class HomeEventCondition:
 class HeartbeatCondition:
     """A device has reported measurements newer than a given time (``GET /devices/{device_id}``).
 
-    Devices check in about once an hour, and Minut requires that clients do not poll before
-    ``next_heartbeat_at`` (developer.minut.com, Sensor data).
+    Devices check in about once an hour. Minut advises against polling before ``next_heartbeat_at``, and
+    blocks clients that poll too often (developer.minut.com, Sensor data).
 
     :param device_id: ID of the device.
     :param after: ISO 8601 with a time zone.

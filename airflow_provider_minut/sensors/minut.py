@@ -183,9 +183,9 @@ class MinutHomeEventSensor(_MinutSensor):
 class MinutHeartbeatSensor(_MinutSensor):
     """Wait until a device has reported measurements newer than a given time.
 
-    Devices check in about once an hour, and Minut requires that clients do not poll a device before its
-    ``next_heartbeat_at``. The sensor therefore polls once, then at that time, and every ``poke_interval``
-    seconds only if the device is late.
+    Devices check in about once an hour. Minut advises against polling a device before its
+    ``next_heartbeat_at``, and blocks clients that poll too often. The sensor therefore polls once, then at
+    that time, and every ``poke_interval`` seconds only if the device is late.
 
     .. seealso:: ``docs/sensors.md``
 

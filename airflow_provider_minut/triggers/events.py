@@ -26,7 +26,9 @@ CURSOR_KEY = "minut_event_cursor"
 
 
 class MinutEventTrigger(BaseEventTrigger):
-    """Fires for each event of a type, in all homes or in one: ``GET /events`` (known from public clients).
+    """Fires for each event of a type, in all homes or in one (``GET /events``).
+
+    The endpoint is not documented: its path was seen in public clients of v8, its response in v7.
 
     For an ``AssetWatcher``; :func:`~airflow_provider_minut.assets.minut.watched_event` creates an asset with
     such a watcher. All triggers of a connection share one poll every ``[minut] event_poll_interval`` seconds.

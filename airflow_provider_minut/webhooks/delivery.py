@@ -20,8 +20,8 @@ class ForeignDeliveryError(Exception):
 def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
     """Return the event of a delivery.
 
-    Clients of v5 and v8 found the event in an envelope with ``hook_id``; the documentation lists only the
-    fields of the event. Both are accepted.
+    Public clients (v1, v5, v8) find the event in an envelope with ``hook_id``; the documentation lists only
+    the fields of the event. Both are accepted.
 
     :param webhook: Webhook to which it was sent.
     :param body: Raw body, with a valid signature.
@@ -46,7 +46,10 @@ def read_delivery(webhook: RegisteredWebhook, body: bytes) -> EventPayload:
 
 
 def _check_token(expected: str, given: Any) -> None:
-    """Verify a value that Minut echoes. Its place is not documented, so a missing value is accepted."""
+    """Verify a value that Minut echoes. Its place is not documented, so a missing value is accepted.
+
+    A client of v1 found the token in the header ``Authorization``, which is not read.
+    """
     if given is None:
         return
     echo = given.encode(errors="replace") if isinstance(given, str) else b""

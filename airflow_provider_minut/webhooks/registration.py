@@ -27,7 +27,8 @@ class RegisteredWebhook:
     :param url: URL to which Minut sends deliveries.
     :param events: Names of user events, or ``("*",)``.
     :param hook_secret: Key of the signature; Minut returns it only when the webhook is created.
-    :param token: ``token`` that Minut sends back with each delivery; ``None`` if there is none.
+    :param token: ``token`` that Minut sends back with each delivery; ``None`` if there is none. Where is
+        not documented; a client of v1 found it as the value of the header ``Authorization``.
     :param header: Name of the header that contains the signature.
     :param algorithm: Algorithm of the HMAC over the raw body, ``sha256`` or ``sha1``.
     :param encoding: Encoding of the signature, ``hex`` (lower case) or ``base64``.
@@ -86,7 +87,7 @@ class RegisteredWebhook:
         return signature.is_valid(given, body, self.hook_secret, self.algorithm, self.encoding)
 
     def send(self, event: Mapping[str, Any], url: str, timeout: float = 30) -> int:
-        """Send an event to a receiver as Minut does; return the HTTP status.
+        """Send an event to a receiver like a delivery; return the HTTP status.
 
         :param event: Event as Minut sends it.
         :param url: URL of the receiver, which may differ from the URL that Minut uses.

@@ -1,7 +1,8 @@
 """Signatures of webhook deliveries.
 
-No public source documents what Minut signs, with which algorithm, and in which header. All of it is therefore
-a setting of the webhook; the defaults are what several public integrations assume.
+Minut documents an HMAC whose key is the webhook's secret. What is signed, with which algorithm, and in which
+header is not documented: algorithm, encoding and header are settings of the webhook, whose defaults are what
+several public integrations assume; that the raw body is signed is inferred.
 """
 
 from __future__ import annotations

@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 class ClientCredentials:
     """An OAuth 2.0 client (RFC 6749, 2.3.1).
 
-    :param client_id: Client ID from Minut's web app, "Developer tools".
+    :param client_id: Client ID from Minut's web app, "Developer tools"; according to Home Assistant's
+        documentation at https://web.minut.com/settings/api-clients.
     :param client_secret: Client secret; no representation of this object contains it.
     :raises MinutConfigurationError: if a value cannot be sent.
     """
