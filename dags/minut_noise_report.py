@@ -74,7 +74,7 @@ with DAG(
         devices = {row["device_id"]: row for row in exported("devices", start) if row.get("home") == home_id}
         events, readings = {}, {}  # by key: a row may be in two files
         for row in exported("events", start):
-            if row["home_id"] == home_id:
+            if row["home_id"] == home_id and row["event_time"]:
                 events[row["event_id"]] = {**row, "event_time": datetime.fromisoformat(row["event_time"])}
         for row in exported("readings", start):
             if row["device_id"] in devices:

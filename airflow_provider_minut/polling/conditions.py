@@ -73,7 +73,7 @@ class HomeEventCondition:
             for event in client.iter_home_events(
                 home_id, start_at=since, end_at=until, event_types=self.event_types
             ):
-                time = event["event_time"]
+                time = event.get("event_time")
                 text = to_text(time) if isinstance(time, datetime) else time
                 events.append({**event, "event_time": text})
         events.sort(key=lambda event: (str(event["event_time"]), str(event.get("event_id"))))

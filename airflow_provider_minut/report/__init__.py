@@ -27,7 +27,8 @@ def noise_report(
 
     :param home: ``home_id``, ``name``, ``timezone`` (an IANA name; without it, times are in UTC).
     :param devices: each with ``device_id``, ``description``, ``home``, ``reactions``, ``quiet_hours`` as
-        returned by the API. Devices of other homes are ignored, and so are their readings.
+        returned by the API, the last two also in ``configuration``. Devices of other homes are ignored, and
+        so are their readings.
     :param readings: each with ``device_id``, ``sensor`` (``sound_level`` in dB, ``temperature`` in °C,
         ``humidity`` in %; others are ignored), ``time`` (timezone-aware) and ``value``.
     :param events: each with ``event_id``, ``event_type``, ``event_time`` (timezone-aware) and ``home_id``;

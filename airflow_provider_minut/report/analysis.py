@@ -46,7 +46,7 @@ def analyze(
     if end <= start:
         raise MinutConfigurationError("end_at", "must be after start_at")
     all_devices = {str(device["device_id"]): device for device in devices}
-    own = {key: device for key, device in all_devices.items() if _belongs_to(home, device.get("home"))}
+    own = {key: device for key, device in all_devices.items() if _belongs_to(home, _home_of(device))}
     series = _series(readings, start, end)
     unlisted = {key for key, _ in series} - all_devices.keys()
     own |= {key: {"device_id": key} for key in sorted(unlisted)}
@@ -73,7 +73,19 @@ def analyze(
 
 
 def _belongs_to(home: Mapping[str, Any], home_id: object) -> bool:
-    return home_id is None or home_id == home["home_id"]
+    return home_id is None or str(home_id) == str(home["home_id"])
+
+
+def _home_of(device: Mapping[str, Any]) -> object:
+    return device.get("home_id") if device.get("home") is None else device["home"]
+
+
+def _setting(device: Mapping[str, Any], name: str, kind: type) -> Any:
+    """Return settings of a device: documented at its top level; seen in its ``configuration``."""
+    configuration = device.get("configuration")
+    nested = configuration.get(name) if isinstance(configuration, Mapping) else None
+    found = device.get(name) or nested
+    return found if isinstance(found, kind) else kind()
 
 
 def _timestamp(value: datetime, field: str) -> float:
@@ -93,9 +105,13 @@ def _zone(name: object) -> tuple[tzinfo, str, str]:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return float(value)
-    return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (OverflowError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _series(
@@ -105,7 +121,9 @@ def _series(
     series: dict[tuple[str, str], dict[float, float | None]] = defaultdict(dict)
     for reading in readings:
         sensor, read_at = reading.get("sensor"), reading.get("time")
-        if sensor in SENSORS and read_at is not None and start <= (at := _timestamp(read_at, "time")) < end:
+        if sensor not in SENSORS or not isinstance(read_at, datetime):
+            continue
+        if start <= (at := _timestamp(read_at, "time")) < end:
             series[str(reading["device_id"]), sensor][at] = _number(reading.get("value"))
     return series
 
@@ -121,7 +139,7 @@ def _device(
     period: Period,
 ) -> DeviceData:
     max_pause = {sensor: max(GAP_FACTOR * intervals[sensor], MIN_GAP) for sensor in SENSORS}
-    hours = _hours(device.get("quiet_hours") or {})
+    hours = _hours(_setting(device, "quiet_hours", dict))
     times = [period[0], *(t for t, _ in _valid(series["sound_level"])), period[1]]
     return DeviceData(
         name=str(device.get("description") or device["device_id"]),
@@ -148,10 +166,10 @@ def _lines(values: Mapping[float, float | None], max_pause: float) -> list[Point
 
 
 def _limit(device: Mapping[str, Any], hours: Hours | None) -> NoiseLimit:
-    levels: dict[object, list[float]] = defaultdict(list)
-    for reaction in device.get("reactions") or ():
-        if (value := _number(reaction.get("value"))) is not None:
-            levels[reaction.get("type")].append(value)
+    levels: dict[str, list[float]] = defaultdict(list)
+    for reaction in _setting(device, "reactions", list):
+        if isinstance(reaction, Mapping) and (value := _number(reaction.get("value"))) is not None:
+            levels[str(reaction.get("type"))].append(value)
     quiet = min(levels["sound_level_high_quiet_hours"], default=None) if hours else None
     hours = None if quiet is None else hours
     return NoiseLimit(day=min(levels["sound_level_high"], default=None), quiet=quiet, hours=hours)
@@ -171,7 +189,7 @@ def _noise_periods(events: Iterable[Mapping[str, Any]], levels: Points, period: 
     ordered = sorted(
         (_timestamp(event["event_time"], "event_time"), str(event.get("event_type")))
         for event in events
-        if event.get("event_time") is not None
+        if isinstance(event.get("event_time"), datetime)
     )
     spans: list[Period] = []
     # If the first event is "quieted", the noise began before the events that were passed.

@@ -22,6 +22,7 @@ from airflow_provider_minut.api.models import last_heard
 from airflow_provider_minut.api.resources.devices import DevicesResource
 from airflow_provider_minut.api.resources.homes import HomesResource
 from airflow_provider_minut.api.times import to_text
+from airflow_provider_minut.api.values import flag_of, number_of, text_of
 from airflow_provider_minut.exceptions import MinutAuthenticationError, MinutError
 
 log = logging.getLogger(__name__)
@@ -168,7 +169,7 @@ class _ThrottledClient(DevicesResource, HomesResource):
 
 
 def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> AccountSnapshot:
-    names = {_text(home.get("home_id")): _name(home.get("name"), home.get("home_id")) for home in homes}
+    names = {text_of(home.get("home_id")): _name(home.get("name"), home.get("home_id")) for home in homes}
     rows = [_device(device, names) for device in devices]
     devices_in = Counter(home for home, _ in rows)
     offline_in = Counter(home for home, row in rows if row["offline"])
@@ -194,29 +195,24 @@ def _snapshot(homes: Iterable[Any], devices: Iterable[Any], complete: bool) -> A
 
 def _device(device: Mapping[str, Any], homes: Mapping[str | None, str]) -> tuple[str | None, dict[str, Any]]:
     """Return the ID of the device's home, and its row; missing fields are ``None``."""
-    home = _text(device.get("home"))
+    home = text_of(device.get("home"))
     heard = last_heard(device)
     battery = device.get("battery")
-    percent = battery.get("percent") if isinstance(battery, dict) else None
-    valid = percent if isinstance(percent, int | float) and 0 <= percent <= 100 else None
-    offline = device.get("offline")
+    percent = number_of(battery.get("percent")) if isinstance(battery, dict) else None
+    valid = percent if percent is not None and 0 <= percent <= 100 else None
     return home, {
         "name": _name(device.get("description"), device.get("device_id")),
         "home": homes.get(home) or _name(None, home),
         "heard": to_text(heard) if heard else None,
         "battery": None if valid is None else round(valid),
         "low": valid is not None and valid <= LOW_BATTERY_PERCENT,
-        "offline": offline if isinstance(offline, bool) else None,
+        "offline": flag_of(device.get("offline")),
     }
 
 
 def _name(name: Any, identity: Any) -> str:
-    text = (_text(name) or "").strip() or _text(identity) or "unknown"
+    text = (text_of(name) or "").strip() or text_of(identity) or "unknown"
     return text[:MAX_NAME_CHARACTERS]
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def _compress(snapshot: AccountSnapshot) -> bytes:

@@ -66,7 +66,8 @@ def _json(field: str, value: Any, depth: int) -> Any:
         }
     if _is_list(value):
         _check_depth(field, depth)
-        return [_json(f"{field}[{number}]", item, depth - 1) for number, item in enumerate(value)]
+        name = field or "json"
+        return [_json(f"{name}[{number}]", item, depth - 1) for number, item in enumerate(value)]
     return _scalar(field or "json", value, f"{_ACCEPTED}, null, a list or an object")
 
 

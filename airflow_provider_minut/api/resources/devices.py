@@ -41,7 +41,7 @@ def _complete(device: Item) -> None:
             parse_fields(value, ("time",))
 
 
-read_device = ItemReader("device_id", DEVICE_TIMES, _complete)
+read_device = ItemReader("device_id", times=DEVICE_TIMES, complete=_complete)
 
 
 class DevicesResource(Resource):

@@ -27,8 +27,8 @@ MAX_EVENTS_AT_ONCE = 10_000
 KNOWN_EVENTS_BEFORE_STOP = 20  # events in a row
 _MARGIN = timedelta(milliseconds=1)
 
-read_home_event = ItemReader("event_id", ("event_time",))
-read_user_event = ItemReader("id", ("created_at",))
+read_home_event = ItemReader("event_id", ids=("home_id", "device_id"), times=("event_time",))
+read_user_event = ItemReader("id", ids=("home_id", "device_id", "user_id"), times=("created_at",))
 
 
 class EventsResource(Resource):

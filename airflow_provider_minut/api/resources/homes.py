@@ -10,7 +10,7 @@ from airflow_provider_minut.api.resources.alarm import check_alarm
 from airflow_provider_minut.api.resources.base import Resource, checked_id
 from airflow_provider_minut.api.resources.replies import ItemReader
 
-read_home = ItemReader("home_id", ("created_at", "grace_period_expires_at", "earliest_alarm_time"))
+read_home = ItemReader("home_id", times=("created_at", "grace_period_expires_at", "earliest_alarm_time"))
 
 
 class HomesResource(Resource):

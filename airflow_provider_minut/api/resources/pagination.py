@@ -80,12 +80,14 @@ class _Pass:
             before, items = len(self._ids), page.items
             moved = bool(overlap) and (not items or _identity(items[0], id_field) != last)
             self._shifted |= moved
-            for item in items if moved else items[overlap:]:
-                if item is None:
-                    self.rejected += 1
-                elif item[id_field] not in self._ids:
+            new = items if moved else items[overlap:]
+            for item in new:
+                if item is not None and item[id_field] not in self._ids:
                     self._ids.add(item[id_field])
                     yield item
+            follows = not offset or (overlap and not moved)
+            if follows or len(self._ids) > before:  # otherwise it is a page that was read before
+                self.rejected += new.count(None)
             offset += len(items) - overlap  # not by the limit: the API may cap it, or ignore it
             self.total = page.total
             self._totals.add(page.total)

@@ -49,7 +49,8 @@ class ReadingsResource(Resource):
     max_window = MAX_WINDOW
     # The greatest number of readings in a response that was certainly complete.
     _complete_count = 0
-    _limit_logged = False
+    # The number of readings in a response that was cut, if there was one.
+    _limit: int | None = None
 
     def iter_readings(
         self,
@@ -120,7 +121,7 @@ class ReadingsResource(Resource):
             suspect = None
             if covered >= until:
                 self._complete_count = max(self._complete_count, len(items))
-            elif len(items) > max(self._complete_count, DOCUMENTED_PAGE_SIZE - 1):
+            elif self._may_be_cut(len(items)):
                 suspect = _Suspect(len(items), until)
             start = covered if suspect else until
 
@@ -136,12 +137,17 @@ class ReadingsResource(Resource):
                 by_time[reading["time"]] = reading
         return [by_time[time] for time in sorted(by_time)]
 
+    def _may_be_cut(self, count: int) -> bool:
+        if self._limit is not None:
+            return count >= self._limit
+        return count >= DOCUMENTED_PAGE_SIZE and count > self._complete_count
+
     def _judge(self, suspect: _Suspect, following: list[Any]) -> None:
         """Learn from the readings that follow a response whether that response was cut."""
         if not following or following[0]["time"] >= suspect.until:
             self._complete_count = max(self._complete_count, suspect.count)
-        elif not self._limit_logged:
-            self._limit_logged = True
+        elif self._limit is None or suspect.count < self._limit:
+            self._limit = suspect.count
             text = "Minut returned only %d of the requested readings in one response; requesting the rest."
             log.info(text, suspect.count)
 

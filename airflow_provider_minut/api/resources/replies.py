@@ -29,14 +29,16 @@ LIST_COMPANIONS = frozenset({"paging", "time_resolution", "unit"})
 
 @dataclass(frozen=True, slots=True)
 class ItemReader:
-    """Reads objects that are identified by an ID, which becomes text if it is a whole number.
+    """Reads objects that are identified by an ID. IDs that are whole numbers become text.
 
     :param id_field: Field that contains the ID.
+    :param ids: Fields that contain other IDs.
     :param times: Fields that contain times.
     :param complete: Called with each object that has an ID, to read its other fields.
     """
 
     id_field: str
+    ids: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
     complete: Callable[[Item], None] = lambda _: None
 
@@ -47,6 +49,9 @@ class ItemReader:
             return None
         found: Item = item
         found[self.id_field] = identity
+        for name in self.ids:
+            if isinstance(found.get(name), int):
+                found[name] = id_of(found[name])
         parse_fields(found, self.times)
         self.complete(found)
         return found

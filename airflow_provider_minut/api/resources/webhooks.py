@@ -8,7 +8,7 @@ from airflow_provider_minut.api.models import Webhook
 from airflow_provider_minut.api.resources.base import Resource, checked_id
 from airflow_provider_minut.api.resources.replies import ItemReader
 
-read_webhook = ItemReader("hook_id", ("created_at",))
+read_webhook = ItemReader("hook_id", times=("created_at",))
 
 
 class WebhooksResource(Resource):

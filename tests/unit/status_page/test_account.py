@@ -265,7 +265,7 @@ def test_homes_and_devices_with_problems_come_first():
     "device",
     [
         {},
-        {"device_id": 7, "home": [], "description": {}, "battery": "full", "offline": "no"},
+        {"device_id": [7], "home": [], "description": {}, "battery": "full", "offline": "no"},
         {"battery": {"percent": None}, "last_heard_from_at": "yesterday", "home": None},
         {"battery": {"percent": -1}},
         {"battery": {"percent": float("nan")}},

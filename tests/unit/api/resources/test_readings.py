@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from werkzeug import Response
 
 from airflow_provider_minut.api.times import from_text, to_text
-from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRequestError
+from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRequestError, MinutResponseError
 
 HOME, DEVICE = "64aa0000000000000000b001", "64aa0000000000000000d001"
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -90,3 +91,151 @@ def test_naive_times_are_errors(client, httpserver, name):
     with pytest.raises(MinutConfigurationError, match=name):
         list(client.iter_readings(DEVICE, "temperature", **times))
     assert httpserver.log == []
+
+
+@pytest.fixture
+def serve_values(serve):
+    """Serve these values of the history, whatever range is requested."""
+    return lambda values, **more: serve(
+        "GET", f"/devices/{DEVICE}/temperature", {"values": values, "time_resolution": 300, **more}
+    )
+
+
+SECONDS = int(START.timestamp())
+SEEN = {
+    "text": {"datetime": "2026-06-01T00:00:00.000Z", "value": 3},
+    "text without fraction": {"datetime": "2026-06-01T00:00:00Z", "value": 3},
+    "older name": {"time": "2026-06-01T00:00:00.000Z", "value": 3},
+    "seconds": {"datetime": SECONDS, "value": 3},
+    "milliseconds": {"datetime": SECONDS * 1000, "value": 3},
+    "pair": [SECONDS, 3],
+    "pair of milliseconds": [SECONDS * 1000, 3],
+    "pair with text": ["2026-06-01T00:00:00.000Z", 3],
+    "seconds as text": [str(SECONDS), "3"],
+    "value as text": {"datetime": SECONDS, "value": " 3 "},
+    "null as the documented name": {"datetime": None, "time": SECONDS, "value": 3},
+}
+
+
+@pytest.mark.parametrize("item", SEEN.values(), ids=SEEN)
+def test_reading_is_read_in_every_shape_that_was_seen(client, serve_values, item):
+    serve_values([item])
+    assert readings(client, 12 * MINUTE) == [{"time": START, "value": 3}]
+    assert client.rejected_count == 0
+
+
+def test_shapes_may_be_mixed_and_what_cannot_be_read_is_counted(client, serve_values, caplog):
+    unreadable = [
+        None,
+        5,
+        "text",
+        [],
+        [SECONDS],
+        [SECONDS, 1, 2],
+        {"value": 3},
+        {"datetime": "soon", "value": 1},
+    ]
+    unreadable += [{"datetime": True, "value": 1}, {"datetime": 1776247200 * 10**6, "value": 1}]
+    serve_values([*unreadable, [SECONDS + 300, 5], {"datetime": SECONDS, "value": 3, "max": 4}])
+    assert readings(client, 12 * MINUTE) == [
+        {"time": START, "value": 3, "max": 4},
+        {"time": START + 5 * MINUTE, "value": 5},
+    ]
+    assert client.rejected_count == len(unreadable)
+    assert 'Its shape: {"datetime": "text", "value": "integer"}' in caplog.text
+    assert "soon" not in caplog.text
+    caplog.clear()
+    readings(client, 12 * MINUTE)
+    assert "Its shape" not in caplog.text, "each shape is logged once"
+
+
+@pytest.mark.parametrize("sent", ["n/a", "unknown", [5], {"a": 1}, True])
+def test_value_that_is_no_number_is_kept_beside_the_reading(client, serve_values, sent):
+    serve_values([[SECONDS, sent], [SECONDS + 300, None]])
+    assert readings(client, 12 * MINUTE) == [
+        {"time": START, "value": None, "additional_fields": {"value": sent}},
+        {"time": START + 5 * MINUTE, "value": None},
+    ]
+
+
+@pytest.mark.parametrize("values", [[1, None], [None, 1], [None, 1, None], [2, 1]])
+def test_of_two_readings_at_one_time_that_with_a_value_counts(client, serve_values, values):
+    serve_values([[SECONDS, value] for value in values])
+    assert readings(client, 12 * MINUTE) == [{"time": START, "value": 1}]
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {}, [], {"values": None}, {"values": []}, {"unit": "", "time_resolution": 300}]
+)
+def test_answer_without_readings_is_nothing(client, serve, answer):
+    serve("GET", f"/devices/{DEVICE}/temperature", answer)
+    assert readings(client, 12 * MINUTE) == []
+    assert client.rejected_count == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "ok",
+        5,
+        {"values": 5},
+        {"values": {"a": 1}},
+        {"values": [{"when": SECONDS, "value": 1}] * 3},
+        {"values": [None]},
+        {"data": [[SECONDS, 1]]},
+        {"message": "Internal error", "error_key": "internal"},
+        {"error": "server_error"},
+        {"message": "maintenance", "error_key": "x", "values": [], "more": 1},
+        {"user_id": "64aa"},
+    ],
+)
+def test_answer_of_which_nothing_can_be_read_is_an_error(client, serve, answer):
+    serve("GET", f"/devices/{DEVICE}/temperature", answer)
+    with pytest.raises(MinutResponseError):
+        readings(client, 12 * MINUTE)
+
+
+@pytest.mark.parametrize("limit", [30, 77, 1024, 2000])
+def test_answer_that_is_cut_is_continued(client, httpserver, caplog, limit):
+    """The limit of the API, and where it lies, are not documented."""
+    caplog.set_level(logging.INFO)
+    asked = []
+
+    def handler(request):
+        since, until = (from_text(request.args[name]) for name in ("start_at", "end_at"))
+        asked.append(since)
+        count = min(limit, (until - since) // (5 * MINUTE))
+        times = [since + number * 5 * MINUTE for number in range(count)]
+        return Response(json.dumps({"values": [{"datetime": to_text(time), "value": 1} for time in times]}))
+
+    httpserver.expect_request(f"/v8/devices/{DEVICE}/temperature").respond_with_handler(handler)
+    found = readings(client, timedelta(days=14))
+    assert [reading["time"] for reading in found] == [START + number * 5 * MINUTE for number in range(4032)]
+    assert len(asked) <= 4032 // limit + 2
+    assert f"Minut returned only {limit} of the requested readings in one response" in caplog.text
+
+
+def test_device_that_is_offline_costs_few_requests_more(client, httpserver):
+    """Each history ends early, because the device has not uploaded the rest; none of them is cut."""
+    asked = []
+
+    def handler(request):
+        since = from_text(request.args["start_at"])
+        asked.append(since)
+        last = START + timedelta(days=1, minutes=len(asked) % 7)
+        times = [START + number * 5 * MINUTE for number in range(300)]
+        values = [{"datetime": to_text(time), "value": 1} for time in times if since <= time < last]
+        return Response(json.dumps({"values": values}))
+
+    httpserver.expect_request(f"/v8/devices/{DEVICE}/temperature").respond_with_handler(handler)
+    for _ in range(50):
+        assert len(readings(client, timedelta(days=3))) in {288, 289, 290}
+    assert len(asked) <= 50 + 3
+
+
+def test_null_fill_is_requested_as_the_api_writes_booleans(client, serve_values, httpserver):
+    asked = serve_values([])
+    readings(client, 12 * MINUTE, null_fill=True, include_min_max=True)
+    assert (asked[0].args["null_fill"], asked[0].args["include_min_max"]) == ("true", "true")
+    readings(client, 12 * MINUTE)
+    assert asked[1].args.keys() == {"start_at", "end_at", "time_resolution"}
