@@ -22,6 +22,7 @@ END = START + timedelta(days=1)
 STEP = timedelta(minutes=5)
 OVERFLOW = "@overflow@"  # becomes the number 1e999
 NAN, INFINITY = float("nan"), float("inf")
+MAX_UNREADABLE = 4  # in one reply
 UNKNOWN = object()  # any value, if only it can be stored
 
 # Replies with status 200 that are no answer: an error body, a bare text, a login page, JSON that is cut.
@@ -185,7 +186,7 @@ def histories(draw):
     """Replies of a sensor's history within one day."""
     numbers = draw(st.lists(st.integers(0, 287), unique=True, max_size=6))
     found = [draw(readings_at(START + STEP * number)) for number in sorted(numbers)]
-    unreadable = draw(st.lists(unreadable_readings, max_size=4))
+    unreadable = draw(st.lists(unreadable_readings, max_size=MAX_UNREADABLE))
     items = draw(st.permutations([item for items, _ in found for item in items] + unreadable))
     rest = draw(
         st.sampled_from(
@@ -212,13 +213,13 @@ def lists(draw, key, id_field, fields):
 
     :param fields: Strategy of an item's other fields, and what they mean.
     """
-    numbers = draw(st.lists(st.integers(1, 10**6), unique=True, max_size=5))
+    numbers = draw(st.lists(st.integers(1, 10**6), unique=True, max_size=8))
     items = []
     for number in numbers:
         identity = draw(st.sampled_from([number, f"64bb{number:020x}"]))
         values, meaning = draw(fields)
         items.append(({id_field: identity, **values}, {id_field: str(identity), **meaning}))
-    items += [(value, None) for value in draw(st.lists(no_ids(id_field), max_size=4))]
+    items += [(value, None) for value in draw(st.lists(no_ids(id_field), max_size=MAX_UNREADABLE))]
     items = draw(st.permutations(items))
     good = [meaning for _, meaning in items if meaning is not None]
     paging = {"total_count": len(items), "limit": 100, "offset": 0}

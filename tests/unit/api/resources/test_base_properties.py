@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
+from airflow_provider_minut.api.resources.base import PAGE_SIZE
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.exceptions import MinutResponseError
 from tests.conftest import CLIENT_ID, CLIENT_SECRET
-from tests.odd_replies import DEVICE, HOME, NO_ANSWERS, READERS, check_read, check_storable, safe, to_json
+from tests.odd_replies import (
+    DEVICE,
+    HOME,
+    MAX_UNREADABLE,
+    NO_ANSWERS,
+    READERS,
+    check_read,
+    check_storable,
+    safe,
+    to_json,
+)
 from tests.replay import NO_LIMIT, ReplyServer
 from tests.strategies import json_values
 
@@ -58,7 +71,7 @@ def served():
 def check_reader(served, name, data):
     reply = data.draw(READERS[name].replies)
     served.page = reply.text
-    served.client._page_size = data.draw(st.sampled_from([2, 100]))
+    served.client._page_size = data.draw(st.sampled_from([PAGE_SIZE, MAX_UNREADABLE + 1]))
     check_read(reply, lambda: served.read(READERS[name].read))
 
 
@@ -83,7 +96,8 @@ def check_object(served, name, reply):
     try:
         found = OBJECTS[name](served.client)
     except MinutResponseError:
-        identity = reply.get(f"{name}_id") if isinstance(reply, dict) else None
+        sent = json.loads(to_json(reply))
+        identity = sent.get(f"{name}_id") if isinstance(sent, dict) else None
         assert not (isinstance(identity, str | int) and safe(str(identity))) or isinstance(identity, bool)
     else:
         assert isinstance(found[f"{name}_id"], str)
