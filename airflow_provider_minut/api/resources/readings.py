@@ -120,7 +120,7 @@ class ReadingsResource(Resource):
             suspect = None
             if covered >= until:
                 self._complete_count = max(self._complete_count, len(items))
-            elif len(items) > max(self._complete_count, DOCUMENTED_PAGE_SIZE - 1):
+            elif len(items) >= max(self._complete_count, DOCUMENTED_PAGE_SIZE):
                 suspect = _Suspect(len(items), until)
             start = covered if suspect else until
 
