@@ -78,10 +78,14 @@ class Resource:
         query = {**params, "limit": limit, "offset": offset or (0 if limit else None)}
         request = f"GET {path}"
         data = self.request("GET", path, params=query)
-        items = self._replies.read_items(request, list_in(request, data, key), read)
+        items = list_in(request, data, key)
         paging = data.get("paging") if isinstance(data, dict) else None
         total = paging.get("total_count") if isinstance(paging, dict) else None
-        return Page(items, total if type(total) is int and total >= 0 else None, limit)
+        total = total if type(total) is int and total >= 0 else None
+        # The last page may happen to have only such items; the pages before it are not lost for that.
+        is_rest = offset > 0 and (total is not None or limit is None or len(items) < limit)
+        found = self._replies.read_items(request, items, read, may_be_unreadable=is_rest)
+        return Page(found, total, limit)
 
     def _adapted_page(
         self, path: str, key: str, read: ItemReader, offset: int, params: Mapping[str, Any]

@@ -95,17 +95,20 @@ class ReplyReader:
         self._lock = threading.Lock()
         self._logged: set[str] = set()
 
-    def read_items(self, request: str, items: list[Any], read: Reader) -> list[Item | None]:
+    def read_items(
+        self, request: str, items: list[Any], read: Reader, *, may_be_unreadable: bool = False
+    ) -> list[Item | None]:
         """Return the items in the form of the reader; ``None`` for one that it cannot read.
 
         :param request: Method and path, for messages.
         :param items: Items of one reply.
+        :param may_be_unreadable: Whether it is no error if none of them can be read.
         :raises MinutResponseError: if there are items, and none of them can be read.
         """
         found = [read(item) for item in items]
         if None in found:
             unreadable = [item for item, read_item in zip(items, found, strict=True) if read_item is None]
-            if len(unreadable) == len(items):
+            if len(unreadable) == len(items) and not may_be_unreadable:
                 shape = shape_text(items)
                 raise MinutResponseError(f"{request} returned only items that cannot be read: {shape}.")
             self._log_shapes(request, unreadable)
