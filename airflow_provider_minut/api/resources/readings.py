@@ -24,6 +24,8 @@ SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure"
 # down to the minimum.
 MAX_WINDOW = timedelta(days=7)
 MIN_WINDOW = timedelta(hours=1)
+# So many complete responses of one length prove that responses of this length are not cut.
+COMPLETE_RESPONSES = 2
 MAX_INTERVAL_SECONDS = 86_400.0
 # The name in responses, and that of the latest value, which an older form uses too.
 TIME_FIELDS = ("datetime", "time")
@@ -47,10 +49,10 @@ class ReadingsResource(Resource):
 
     # Time range of one request; shorter after the API rejected it.
     max_window = MAX_WINDOW
-    # The greatest number of readings in a response that was certainly complete.
-    _complete_count = 0
-    # The number of readings in a response that was cut, if there was one.
-    _limit: int | None = None
+    # The greatest number of readings in a response that was certainly complete, and how many of these
+    # responses there were.
+    _complete_count = _complete_responses = 0
+    _limit_logged = False
 
     def iter_readings(
         self,
@@ -70,7 +72,7 @@ class ReadingsResource(Resource):
         only. The maximum range of a request is
         not documented: requests begin with ``MAX_WINDOW``, which is halved if the API returns 400 or 422.
         Whether the number of readings in a response is limited is not documented either: if a response ends
-        before its range, and has more readings than one that was certainly complete, the rest is requested.
+        before its range, and has more readings than those that were certainly complete, the rest is requested.
         With fewer readings than the smallest page size in the documentation, it is taken as complete.
 
         Public clients have seen readings as objects with ``datetime`` and ``value``, and as pairs of a time
@@ -120,7 +122,7 @@ class ReadingsResource(Resource):
             covered = readings[-1]["time"] + _interval(data, time_resolution) if readings else until
             suspect = None
             if covered >= until:
-                self._complete_count = max(self._complete_count, len(items))
+                self._was_complete(len(items))
             elif self._may_be_cut(len(items)):
                 suspect = _Suspect(len(items), until)
             start = covered if suspect else until
@@ -138,16 +140,21 @@ class ReadingsResource(Resource):
         return [by_time[time] for time in sorted(by_time)]
 
     def _may_be_cut(self, count: int) -> bool:
-        if self._limit is not None:
-            return count >= self._limit
-        return count >= DOCUMENTED_PAGE_SIZE and count > self._complete_count
+        # One complete response may have exactly as many readings as the limit permits.
+        proven = count < self._complete_count or self._complete_responses >= COMPLETE_RESPONSES
+        return count >= DOCUMENTED_PAGE_SIZE and (count > self._complete_count or not proven)
+
+    def _was_complete(self, count: int) -> None:
+        if count > self._complete_count:
+            self._complete_count, self._complete_responses = count, 0
+        self._complete_responses += count == self._complete_count
 
     def _judge(self, suspect: _Suspect, following: list[Any]) -> None:
         """Learn from the readings that follow a response whether that response was cut."""
         if not following or following[0]["time"] >= suspect.until:
-            self._complete_count = max(self._complete_count, suspect.count)
-        elif self._limit is None or suspect.count < self._limit:
-            self._limit = suspect.count
+            self._was_complete(suspect.count)
+        elif not self._limit_logged:
+            self._limit_logged = True
             text = "Minut returned only %d of the requested readings in one response; requesting the rest."
             log.info(text, suspect.count)
 

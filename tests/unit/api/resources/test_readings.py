@@ -230,7 +230,7 @@ def test_device_that_is_offline_costs_few_requests_more(client, httpserver):
     httpserver.expect_request(f"/v8/devices/{DEVICE}/temperature").respond_with_handler(handler)
     for _ in range(50):
         assert len(readings(client, timedelta(days=3))) in {288, 289, 290}
-    assert len(asked) <= 50 + 3
+    assert len(asked) <= 50 + 6
 
 
 def test_null_fill_is_requested_as_the_api_writes_booleans(client, serve_values, httpserver):
