@@ -10,7 +10,8 @@ the 401).
 Any other invalid token request returns 400 with an error code of RFC 6749, section 5.2, or 413 above \
 64 KiB; a token lifetime that is not a whole number of seconds returns a fractional expires_in (documented: \
 nothing).
-response_type=token is required in the token request (documented: it is part of the example).
+client_id and client_secret are accepted in the form too, without an Authorization header, and response_type \
+may be missing (seen in a client; documented: Basic authentication and response_type=token).
 Requests are counted per client ID, in sliding windows (documented: 5 per second with bursts up to 50, \
 delayed after 20, and 120 per minute; not documented: what they are counted per).
 A delayed request waits 50 ms for each request above 20 in the same second (documented: that it is delayed).
