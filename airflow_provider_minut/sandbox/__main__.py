@@ -11,7 +11,7 @@ import textwrap
 from types import FrameType
 
 from airflow_provider_minut.sandbox.assumptions import ASSUMPTIONS
-from airflow_provider_minut.sandbox.config import NUMBERS, DeliveryStyle, SandboxConfig
+from airflow_provider_minut.sandbox.config import CHOICES, NUMBERS, DeliveryStyle, SandboxConfig
 
 MISSING_EXTRA = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
 SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         config = _config(args)
     except ValueError as error:
         name, _, problem = str(error).partition(": ")
-        parser.error(f"argument --{name.replace('_', '-')}: {problem}")
+        parser.error(f"argument {_flag(name)}: {problem}")
     try:
         import uvicorn
 
@@ -84,7 +84,7 @@ def _config(args: argparse.Namespace) -> SandboxConfig:
         deliveries=DeliveryStyle(
             header=args.signature_header, algorithm=args.signature_algorithm, bare=args.bare_events
         ),
-        **{option.name: getattr(args, option.name) for option in NUMBERS},
+        **{option.name: getattr(args, option.name) for option in NUMBERS + CHOICES},
         **{name: value for name, value in credentials.items() if value},
     )
 
@@ -105,9 +105,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-rate-limit", action="store_true", help="neither delay nor reject requests")
     for option in NUMBERS:
-        name, default = f"--{option.name.replace('_', '-')}", option.default
+        default = option.default
         help_ = f"{option.metadata['help']} (default: {default:g})"
-        parser.add_argument(name, type=type(default), default=default, help=help_)
+        parser.add_argument(_flag(option.name), type=type(default), default=default, help=help_)
+    for option in CHOICES:
+        help_, choices = f"{option.metadata['help']} (default: %(default)s)", option.metadata["choices"]
+        parser.add_argument(_flag(option.name), choices=choices, default=option.default, help=help_)
     help_ = "omit every field that may be missing"
     parser.add_argument("--sparse", action="store_true", help=help_)
     help_ = "header of a webhook delivery that has the signature (default: %(default)s)"
@@ -118,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bare-events", action="store_true", help=help_)
     _add_emit(parser.add_subparsers(dest="command", metavar="emit"))
     return parser
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _add_emit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -48,8 +48,10 @@ Its buckets start at multiples of time_resolution (60 to 86,400 s, default 420) 
 is the mean of one measurement per minute, as far as the device has uploaded them (of motion_events, the \
 sum); with null_fill, a bucket without measurements has the value null; minimum and maximum are named min \
 and max (documented: the parameter names).
-POST /webhooks returns 200; url is https, or http on loopback; events is a list of at least one event type \
-known from public clients, or the wildcard; there are at most 100 webhooks (documented: https, the wildcard).
+POST /webhooks returns 200; url is https, or http on loopback; events is a list of event types, or the \
+wildcard; there are at most 100 webhooks (documented: https, the wildcard).
+POST /webhooks accepts unknown event types, unless configured otherwise, and rejects an empty one (seen in a \
+client: that an empty one is rejected).
 A delivery is {"hook_id": …, "event": …}, with the token if the webhook has one, and has its HMAC in \
 X-Minut-Signature: SHA-256 of the raw body, lowercase hex, unless configured otherwise (documented: that \
 there is a signature and a token). Without a 2xx within 5 s it is retried after 1, 2, 4 … 60 s, with at most \

@@ -33,7 +33,9 @@ def create_app(state: SandboxState) -> FastAPI:
     add_error_bodies(app)
     for routes in (user_routes, home_routes, device_routes):
         app.include_router(routes(state.world), prefix=BASE_PATH)
-    app.include_router(webhook_routes(state.world, state.deliveries), prefix=BASE_PATH)
+    reject_unknown = state.config.unknown_events == "reject"
+    webhooks = webhook_routes(state.world, state.deliveries, reject_unknown=reject_unknown)
+    app.include_router(webhooks, prefix=BASE_PATH)
     app.include_router(_own_routes(state))
     return app
 

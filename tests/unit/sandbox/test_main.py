@@ -79,6 +79,7 @@ def test_impossible_value_is_named_with_its_option(option, value):
         ("--late-share", "0.95"),
         ("--silent-share", "1.1"),
         ("--fault-rate", "2"),
+        ("--unknown-events", "ignore"),
     ],
 )
 def test_impossible_fleet_is_named_with_its_option(option, value, capsys):
@@ -128,6 +129,7 @@ def test_fleet_is_as_the_options_say():
         ("late_share", 1, "from 0 to 0.9"),
         ("silent_share", float("nan"), "from 0 to 1"),
         ("fault_rate", 1.01, "from 0 to 1"),
+        ("unknown_events", "ignore", "one of accept, reject"),
     ],
 )
 def test_impossible_field_is_named_with_what_is_accepted(field, value, accepted):
