@@ -80,7 +80,6 @@ def _config(args: argparse.Namespace) -> SandboxConfig:
     credentials = {"client_id": args.client_id, "client_secret": os.environ.get(SECRET_VARIABLE)}
     return SandboxConfig(
         rate_limit=not args.no_rate_limit,
-        sparse=args.sparse,
         deliveries=DeliveryStyle(
             header=args.signature_header, algorithm=args.signature_algorithm, bare=args.bare_events
         ),
@@ -111,8 +110,6 @@ def _parser() -> argparse.ArgumentParser:
     for option in CHOICES:
         help_, choices = f"{option.metadata['help']} (default: %(default)s)", option.metadata["choices"]
         parser.add_argument(_flag(option.name), choices=choices, default=option.default, help=help_)
-    help_ = "omit every field that may be missing"
-    parser.add_argument("--sparse", action="store_true", help=help_)
     help_ = "header of a webhook delivery that has the signature (default: %(default)s)"
     parser.add_argument("--signature-header", default="X-Minut-Signature", help=help_)
     help_ = "hash algorithm of the HMAC over a delivery's body (default: %(default)s)"

@@ -19,7 +19,7 @@ A request rejected by the rate limit returns 429 without Retry-After and does no
 token requests and requests without a valid token do not count either.
 GET /homes and both lists of events are paginated with limit (default 30, maximum 100) and offset; \
 GET /devices is paginated only above 1,000 devices, with limit (default and maximum 1,000) and offset, and \
-never in sparse mode.
+never with sparse responses.
 Errors have a JSON body with message, status and error_key, including those for an unknown path (404) or \
 method (405) (documented: that there are messages).
 Endpoints below /_sandbox exist only in the sandbox and need no token.
@@ -39,9 +39,10 @@ of a period's share of the day; the reactions of the devices do not affect it.
 GET /events returns the noise of the last 7 days in the first 50 homes, with its own event names and IDs, \
 and without a paging object (documented: that the names differ).
 PUT /homes/{id}, PATCH /homes/{id}/alarm and PUT /devices/{id} reject unknown fields, take effect \
-immediately, and return the updated object; arming has no grace period (documented: the fields of a device).
-PUT /devices/{id} replaces the list of reactions; duration_seconds of a reaction is optional; configuration \
-repeats reactions and quiet_hours (documented: nothing).
+immediately, and return the updated object; only detailed_alarm_status shows a grace period (documented: the \
+fields of a device).
+PUT /devices/{id} replaces the list of reactions; duration_seconds of a reaction is optional; reactions and \
+quiet_hours are accepted at the top level and under configuration (documented: at the top level).
 Sensor history: sound_level in dB(A), temperature in celsius, humidity in % rH, pressure in hPa, battery \
 in V, motion_events as a count; the last 24 hours by default, at most 31 days (documented: the parameters).
 Its buckets start at multiples of time_resolution (60 to 86,400 s, default 420) since the epoch; the value \

@@ -52,7 +52,9 @@ class SandboxConfig:
     :param fault_rate: share of API requests that fail with a fault, from 0 to 1.
     :param unknown_events: whether ``POST /webhooks`` accepts names of events that no public client is known
         to use: ``accept`` or ``reject``.
-    :param sparse: whether to omit every field that may be missing.
+    :param shape: shape of the replies: ``seen``, the newest that public clients were seen to parse;
+        ``documented``; ``old``, that of earlier versions; ``sparse``, without all that may be missing;
+        ``odd``, with what clients had to live with.
     :param deliveries: format of webhook deliveries.
     :raises ValueError: if a number is out of its range, or a text is not one of its choices.
     """
@@ -82,7 +84,11 @@ class SandboxConfig:
     unknown_events: str = _choice(
         ("accept", "reject"), "what POST /webhooks does with names of events that no public client uses"
     )
-    sparse: bool = False
+    shape: str = _choice(
+        ("seen", "documented", "old", "sparse", "odd"),
+        "shape of the replies: the newest that public clients were seen to parse; as documented; that of "
+        "earlier versions; without all that may be missing; with what clients had to live with",
+    )
     deliveries: DeliveryStyle = field(default_factory=DeliveryStyle)
 
     def __post_init__(self) -> None:
