@@ -90,11 +90,14 @@ def _config(args: argparse.Namespace) -> SandboxConfig:
 
 def _parser() -> argparse.ArgumentParser:
     bullets = textwrap.TextWrapper(100, initial_indent="  * ", subsequent_indent="    ")
-    assumptions = "\n".join(bullets.fill(assumption) for assumption in ASSUMPTIONS)
+    assumptions = "\n".join(bullets.fill(f"[{known.mark}] {known.text}") for known in ASSUMPTIONS)
     parser = argparse.ArgumentParser(
         prog="minut-sandbox",
         description="Serve a Minut API on 127.0.0.1, to try out and test the provider without an account.",
-        epilog=f"Assumptions, where Minut's public documentation is silent:\n{assumptions}",
+        epilog=(
+            "How each behaviour is known: documented by Minut, seen in a public client (with the version of\n"
+            f"the API), or ours, a guess or a choice:\n{assumptions}"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8787, help="0 for any free port (default: %(default)s)")
