@@ -86,8 +86,9 @@ class SandboxConfig:
     )
     shape: str = _choice(
         ("seen", "documented", "old", "sparse", "odd"),
-        "shape of the replies: the newest that public clients were seen to parse; as documented; that of "
-        "earlier versions; without all that may be missing; with what clients had to live with",
+        "shape of the replies: seen, the newest that public clients were seen to parse; documented; old, "
+        "that of earlier versions; sparse, without all that may be missing; odd, with what clients had to "
+        "live with",
     )
     deliveries: DeliveryStyle = field(default_factory=DeliveryStyle)
 

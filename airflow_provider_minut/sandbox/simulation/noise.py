@@ -27,10 +27,10 @@ class NoisyPeriod(NamedTuple):
 
 
 class NoiseEvent(NamedTuple):
-    """The start or the end of a noisy period, or another event: ``kind`` is one of the constants above.
+    """The start or the end of a noisy period, or another event.
 
-    ``time`` and ``visible_from`` are in milliseconds since the epoch, ``level`` is in dB(A). ``slot`` and
-    ``kind`` identify an event of a home.
+    ``kind`` is :data:`DETECTED`, :data:`QUIETED` or :data:`OTHER`. ``time`` and ``visible_from`` are in
+    milliseconds since the epoch, ``level`` is in dB(A). ``slot`` and ``kind`` identify an event of a home.
     """
 
     time: int
