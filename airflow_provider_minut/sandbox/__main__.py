@@ -11,7 +11,7 @@ import textwrap
 from types import FrameType
 
 from airflow_provider_minut.sandbox.assumptions import ASSUMPTIONS
-from airflow_provider_minut.sandbox.config import NUMBERS, DeliveryStyle, SandboxConfig
+from airflow_provider_minut.sandbox.config import CHOICES, NUMBERS, DeliveryStyle, SandboxConfig
 
 MISSING_EXTRA = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
 SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
         config = _config(args)
     except ValueError as error:
         name, _, problem = str(error).partition(": ")
-        parser.error(f"argument --{name.replace('_', '-')}: {problem}")
+        parser.error(f"argument {_flag(name)}: {problem}")
     try:
         import uvicorn
 
@@ -80,22 +80,24 @@ def _config(args: argparse.Namespace) -> SandboxConfig:
     credentials = {"client_id": args.client_id, "client_secret": os.environ.get(SECRET_VARIABLE)}
     return SandboxConfig(
         rate_limit=not args.no_rate_limit,
-        sparse=args.sparse,
         deliveries=DeliveryStyle(
             header=args.signature_header, algorithm=args.signature_algorithm, bare=args.bare_events
         ),
-        **{option.name: getattr(args, option.name) for option in NUMBERS},
+        **{option.name: getattr(args, option.name) for option in NUMBERS + CHOICES},
         **{name: value for name, value in credentials.items() if value},
     )
 
 
 def _parser() -> argparse.ArgumentParser:
     bullets = textwrap.TextWrapper(100, initial_indent="  * ", subsequent_indent="    ")
-    assumptions = "\n".join(bullets.fill(assumption) for assumption in ASSUMPTIONS)
+    assumptions = "\n".join(bullets.fill(f"[{known.mark}] {known.text}") for known in ASSUMPTIONS)
     parser = argparse.ArgumentParser(
         prog="minut-sandbox",
         description="Serve a Minut API on 127.0.0.1, to try out and test the provider without an account.",
-        epilog=f"Assumptions, where Minut's public documentation is silent:\n{assumptions}",
+        epilog=(
+            "How each behaviour is known: documented by Minut, seen in a public client (with the version of\n"
+            f"the API), or ours, a guess or a choice:\n{assumptions}"
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--port", type=int, default=8787, help="0 for any free port (default: %(default)s)")
@@ -105,11 +107,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--no-rate-limit", action="store_true", help="neither delay nor reject requests")
     for option in NUMBERS:
-        name, default = f"--{option.name.replace('_', '-')}", option.default
+        default = option.default
         help_ = f"{option.metadata['help']} (default: {default:g})"
-        parser.add_argument(name, type=type(default), default=default, help=help_)
-    help_ = "omit every field that may be missing"
-    parser.add_argument("--sparse", action="store_true", help=help_)
+        parser.add_argument(_flag(option.name), type=type(default), default=default, help=help_)
+    for option in CHOICES:
+        help_, choices = f"{option.metadata['help']} (default: %(default)s)", option.metadata["choices"]
+        parser.add_argument(_flag(option.name), choices=choices, default=option.default, help=help_)
     help_ = "header of a webhook delivery that has the signature (default: %(default)s)"
     parser.add_argument("--signature-header", default="X-Minut-Signature", help=help_)
     help_ = "hash algorithm of the HMAC over a delivery's body (default: %(default)s)"
@@ -118,6 +121,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bare-events", action="store_true", help=help_)
     _add_emit(parser.add_subparsers(dest="command", metavar="emit"))
     return parser
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _add_emit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,6 +12,11 @@ def _number(default: float, low: float, high: float, description: str) -> Any:
     return field(default=default, metadata={"range": (low, high), "help": description})
 
 
+def _choice(choices: tuple[str, ...], description: str) -> Any:
+    """Return a field that is also an option of the command; the first choice is the default."""
+    return field(default=choices[0], metadata={"choices": choices, "help": description})
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeliveryStyle:
     """The format of webhook deliveries, which Minut does not document.
@@ -45,9 +50,13 @@ class SandboxConfig:
     :param late_share: share of events and of check-ins that reach the backend late, from 0 to 0.9.
     :param silent_share: share of devices that have not checked in for three days, from 0 to 1.
     :param fault_rate: share of API requests that fail with a fault, from 0 to 1.
-    :param sparse: whether to omit every field that may be missing.
+    :param unknown_events: whether ``POST /webhooks`` accepts names of events that no public client is known
+        to use: ``accept`` or ``reject``.
+    :param shape: shape of the replies: ``seen``, the newest that public clients were seen to parse;
+        ``documented``; ``old``, that of earlier versions; ``sparse``, without all that may be missing;
+        ``odd``, with what clients had to live with.
     :param deliveries: format of webhook deliveries.
-    :raises ValueError: if a number is out of its range.
+    :raises ValueError: if a number is out of its range, or a text is not one of its choices.
     """
 
     client_id: str = field(default_factory=lambda: secrets.token_hex(8))
@@ -72,7 +81,15 @@ class SandboxConfig:
     fault_rate: float = _number(
         0.0, 0, 1, "share of requests that fail: 429, 502, 504, connection reset, cut-off body"
     )
-    sparse: bool = False
+    unknown_events: str = _choice(
+        ("accept", "reject"), "what POST /webhooks does with names of events that no public client uses"
+    )
+    shape: str = _choice(
+        ("seen", "documented", "old", "sparse", "odd"),
+        "shape of the replies: seen, the newest that public clients were seen to parse; documented; old, "
+        "that of earlier versions; sparse, without all that may be missing; odd, with what clients had to "
+        "live with",
+    )
     deliveries: DeliveryStyle = field(default_factory=DeliveryStyle)
 
     def __post_init__(self) -> None:
@@ -81,6 +98,11 @@ class SandboxConfig:
             value = getattr(self, option.name)
             if not low <= value <= high:  # true for nan, too
                 raise ValueError(f"{option.name}: must be from {low} to {high}: {value}")
+        for option in CHOICES:
+            accepted, value = option.metadata["choices"], getattr(self, option.name)
+            if value not in accepted:
+                raise ValueError(f"{option.name}: must be one of {', '.join(accepted)}: {value}")
 
 
 NUMBERS = [option for option in fields(SandboxConfig) if "range" in option.metadata]
+CHOICES = [option for option in fields(SandboxConfig) if "choices" in option.metadata]

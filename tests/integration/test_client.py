@@ -17,11 +17,9 @@ from airflow_provider_minut.sandbox.sandbox import Sandbox
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture(scope="module", params=[False, True], ids=["whole", "sparse"])
+@pytest.fixture(scope="module", params=["seen", "sparse"])
 def sandbox(request):
-    config = SandboxConfig(
-        homes=2, devices=3, rate_limit=False, sparse=request.param, noisy_periods_per_day=4
-    )
+    config = SandboxConfig(homes=2, devices=3, rate_limit=False, shape=request.param, noisy_periods_per_day=4)
     with Sandbox(config) as running:
         yield running
 
@@ -58,7 +56,7 @@ def test_homes(client, home_id):
 
 def test_alarm(client, sandbox, home_id):
     client.set_alarm(home_id, "on", silent_alarm=True)
-    if not sandbox._state.config.sparse:
+    if sandbox._state.config.shape != "sparse":
         assert client.get_home(home_id)["alarm_status"] == "on"
         assert client.get_home(home_id)["silent_alarm"] is True
 
@@ -75,7 +73,7 @@ def test_devices(client, sandbox, device_id):
     }
     quiet = {"enabled": True, "start": "22:00", "end": "07:00"}
     client.update_device(device_id, reactions=[reaction], quiet_hours=quiet)
-    if not sandbox._state.config.sparse:
+    if sandbox._state.config.shape != "sparse":
         device = client.get_device(device_id)
         assert [r["type"] for r in device["reactions"]] == ["sound_level_high", reaction["type"]]
         assert device["quiet_hours"] == quiet

@@ -432,7 +432,7 @@ def test_file_becomes_an_asset_event_of_the_alias(serve, tmp_path):
 
 
 def test_sparse_responses_are_no_problem(serve, tmp_path, databases):
-    serve(homes=40, devices=40, sparse=True, silent_share=1)  # no device checks in during the test
+    serve(homes=40, devices=40, shape="sparse", silent_share=1)  # no device checks in during the test
     for dataset in ("homes", "devices", "events", "readings"):
         start = NOW - timedelta(days=3, hours=3)
         rows = to_file(tmp_path / dataset, dataset, format="parquet", start_at=start).execute({})["rows"]

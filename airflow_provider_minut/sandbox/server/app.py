@@ -33,7 +33,9 @@ def create_app(state: SandboxState) -> FastAPI:
     add_error_bodies(app)
     for routes in (user_routes, home_routes, device_routes):
         app.include_router(routes(state.world), prefix=BASE_PATH)
-    app.include_router(webhook_routes(state.world, state.deliveries), prefix=BASE_PATH)
+    reject_unknown = state.config.unknown_events == "reject"
+    webhooks = webhook_routes(state.world, state.deliveries, reject_unknown=reject_unknown)
+    app.include_router(webhooks, prefix=BASE_PATH)
     app.include_router(_own_routes(state))
     return app
 
@@ -61,25 +63,33 @@ def _own_routes(state: SandboxState) -> APIRouter:
 
 
 async def _token(state: SandboxState, request: Request) -> Response:
-    """Respond to a token request, as strictly as the documentation and RFC 6749 allow."""
+    """Respond to a token request in one of the forms that Minut was seen to accept, as RFC 6749 requires."""
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     if content_type != "application/x-www-form-urlencoded":
         return _oauth_error("invalid_request", "Content-Type must be application/x-www-form-urlencoded")
     content = await limited_body(request)
     pairs = parse_qsl(content.decode("utf-8", "replace"), keep_blank_values=True)
-    form = dict(pairs)
+    form, header = dict(pairs), request.headers.get("Authorization", "")
     if len(form) != len(pairs):  # RFC 6749, 3.2
         return _oauth_error("invalid_request", "A parameter is repeated")
-    if form.keys() & {"client_id", "client_secret"}:  # RFC 6749, 2.3
-        return _oauth_error("invalid_request", "Credentials must be in the Authorization header only")
+    in_form = not form.keys().isdisjoint({"client_id", "client_secret"})
+    if in_form and header:  # RFC 6749, 2.3
+        return _oauth_error(
+            "invalid_request", "Credentials are both in the Authorization header and the form"
+        )
     if form.get("grant_type") != "client_credentials":
         return _oauth_error("unsupported_grant_type", "grant_type must be client_credentials")
-    if form.get("response_type") != "token":
+    if form.get("response_type", "token") != "token":
         return _oauth_error("invalid_request", "response_type must be token")
-    credentials = _basic(request.headers.get("Authorization", ""))
+    in_body = (form.get("client_id", ""), form.get("client_secret", ""))
+    credentials = in_body if in_form else _basic(header)
     if credentials is None or not state.is_client(*credentials):
         challenge = 'Basic realm="Minut sandbox"'
         return _oauth_error("invalid_client", "The client is unknown or its secret is wrong", 401, challenge)
+    return _issued_token(state)
+
+
+def _issued_token(state: SandboxState) -> Response:
     lifetime = state.token_lifetime
     body = {
         "access_token": state.issue_token(),

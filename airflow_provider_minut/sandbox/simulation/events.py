@@ -11,6 +11,7 @@ from functools import partial
 from airflow_provider_minut.sandbox.simulation.noise import (
     DETECTED,
     MAX_DELAY,
+    OTHER,
     QUIETED,
     NoiseEvent,
     NoiseSchedule,
@@ -18,6 +19,7 @@ from airflow_provider_minut.sandbox.simulation.noise import (
 from airflow_provider_minut.sandbox.simulation.timestamps import HISTORY_START
 
 BOTH = (DETECTED, QUIETED)
+ALL = (*BOTH, OTHER)
 
 
 class EventWindow:
@@ -105,10 +107,11 @@ class HomeEvents:
         end: int,
         now: int,
         added: Iterable[NoiseEvent] = (),
-        kinds: Sequence[int] = BOTH,
+        kinds: Sequence[int] = ALL,
     ) -> None:
         self._start = start
-        self._from = partial(EventWindow, schedule, home, end=end, now=now, kinds=kinds)
+        scheduled = [kind for kind in kinds if kind in BOTH]
+        self._from = partial(EventWindow, schedule, home, end=end, now=now, kinds=scheduled)
         self._window = self._from(start=start)
         self._added = sorted((e for e in added if start <= e.time < end and e.kind in kinds), key=_age)
 

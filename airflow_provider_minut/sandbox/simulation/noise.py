@@ -13,6 +13,7 @@ THRESHOLD = 75  # dB(A), Minut's default
 MAX_DURATION = 10 * MINUTE  # of noise before it is an event, Minut's default
 MIN_DELAY, MAX_DELAY = HOUR, 4 * HOUR  # of an event that reaches the backend late
 DETECTED, QUIETED = 0, 1
+OTHER = 2  # an event that is not about noise; no schedule has one
 QUIET_LEVEL = 55  # dB(A), at the end of a noisy period
 _NIGHT = (19 * HOUR, 26 * HOUR)  # local time, past midnight
 
@@ -26,10 +27,10 @@ class NoisyPeriod(NamedTuple):
 
 
 class NoiseEvent(NamedTuple):
-    """The start or the end of a noisy period: ``kind`` is :data:`DETECTED` or :data:`QUIETED`.
+    """The start or the end of a noisy period, or another event.
 
-    ``time`` and ``visible_from`` are in milliseconds since the epoch, ``level`` is in dB(A). ``slot`` and
-    ``kind`` identify an event of a home.
+    ``kind`` is :data:`DETECTED`, :data:`QUIETED` or :data:`OTHER`. ``time`` and ``visible_from`` are in
+    milliseconds since the epoch, ``level`` is in dB(A). ``slot`` and ``kind`` identify an event of a home.
     """
 
     time: int

@@ -10,8 +10,10 @@ from typing import Any
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet, local_time
 from airflow_provider_minut.sandbox.simulation.noise import NoiseSchedule
 from airflow_provider_minut.sandbox.simulation.randomness import draw
-from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HISTORY_START, HOUR, MINUTE, to_iso
+from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HISTORY_START, HOUR, MINUTE
 
+Bucket = tuple[int, dict[str, Any]]
+"""The start of a bucket in milliseconds since the epoch, and its value, minimum and maximum by name."""
 _YEAR = 365 * DAY
 _MAX_QUIET_LEVEL = 65  # dB(A), outside a noisy period
 
@@ -87,8 +89,8 @@ class Readings:
         """Return the remaining charge of the battery in percent."""
         return 100 - int(100 * self._used(device, time_ms))
 
-    def history(self, sensor: str, device: int, query: HistoryQuery, heard: int) -> list[dict[str, Any]]:
-        """Return the buckets of a history, oldest first, in the format of the API.
+    def history(self, sensor: str, device: int, query: HistoryQuery, heard: int) -> list[Bucket]:
+        """Return the buckets of a history, oldest first.
 
         :param sensor: a key of :data:`SENSORS`.
         :param device: number of the device.
@@ -98,7 +100,7 @@ class Readings:
         :raises KeyError: if there is no such sensor.
         """
         _, measure = SENSORS[sensor]
-        buckets: list[dict[str, Any]] = []
+        buckets: list[Bucket] = []
         first = -(-query.start // query.resolution) * query.resolution
         for begin in range(first, query.end, query.resolution):
             minutes = range(
@@ -109,13 +111,13 @@ class Readings:
             if not minutes and not query.null_fill:
                 continue
             values = [measure(self, device, minute) for minute in minutes]
-            bucket: dict[str, Any] = {"datetime": to_iso(begin), "value": None}
+            fields: dict[str, Any] = {"value": None}
             if values:
                 total = sum(values)
-                bucket["value"] = total if sensor == "motion_events" else round(total / len(values), 4)
+                fields["value"] = total if sensor == "motion_events" else round(total / len(values), 4)
             if query.min_max:
-                bucket |= {"min": min(values, default=None), "max": max(values, default=None)}
-            buckets.append(bucket)
+                fields |= {"min": min(values, default=None), "max": max(values, default=None)}
+            buckets.append((begin, fields))
         return buckets
 
     def _variation(self, sensor: str, device: int, time_ms: int) -> float:

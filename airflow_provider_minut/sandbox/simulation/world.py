@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_minut.sandbox.simulation.catalog import USER, USER_EVENT_NAMES
 from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns
-from airflow_provider_minut.sandbox.simulation.events import BOTH, HomeEvents
+from airflow_provider_minut.sandbox.simulation.events import ALL, HomeEvents
 from airflow_provider_minut.sandbox.simulation.fleet import (
     Fleet,
     device_id,
@@ -21,6 +21,7 @@ from airflow_provider_minut.sandbox.simulation.fleet import (
 )
 from airflow_provider_minut.sandbox.simulation.noise import (
     DETECTED,
+    OTHER,
     QUIET_LEVEL,
     THRESHOLD,
     NoiseEvent,
@@ -28,6 +29,8 @@ from airflow_provider_minut.sandbox.simulation.noise import (
 )
 from airflow_provider_minut.sandbox.simulation.randomness import hex_id
 from airflow_provider_minut.sandbox.simulation.readings import Readings
+from airflow_provider_minut.sandbox.simulation.shapes.named import SHAPES
+from airflow_provider_minut.sandbox.simulation.shapes.seen import GRACE_PERIOD
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND, to_iso
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 HOME_EVENT_TYPES = ("noise_detected", "noise_quieted")
 USER_EVENT_TYPES = ("disturbance_first_notice", "disturbance_ended")
+OTHER_EVENT_TYPE = "type_of_next_year"  # which no client knows
 EVENT_TYPES = sorted({*USER_EVENT_NAMES, *HOME_EVENT_TYPES})
 USER_EVENT_HOMES = 50  # an assumption
 USER_EVENT_DAYS = 7  # an assumption
@@ -57,7 +61,7 @@ class World:
 
     def __init__(self, config: SandboxConfig, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self.sparse = config.sparse
+        self.shape = SHAPES[config.shape](config.seed)
         self.fleet = Fleet(config.homes, config.devices, round(config.silent_share * config.devices))
         self._seed = config.seed
         self._schedule = NoiseSchedule(config.seed, config.noisy_periods_per_day, config.late_share)
@@ -66,7 +70,8 @@ class World:
         self._lock = threading.Lock()
         self._changed_homes: dict[int, dict[str, Any]] = {}
         self._changed_devices: dict[int, dict[str, Any]] = {}
-        self._added: dict[int, tuple[NoiseEvent, ...]] = {}
+        self._grace_ends: dict[int, int] = {}  # in milliseconds since the epoch, by number of the home
+        self._added = self.shape.added_events(self.fleet.homes, self.now())
         self._numbers = itertools.count(1)
         self._emitted: list[tuple[int, dict[str, Any]]] = []
 
@@ -76,34 +81,32 @@ class World:
 
     def home(self, number: int) -> dict[str, Any]:
         """Return a home."""
-        changed = self._changed_homes.get(number, {})
-        home: dict[str, Any] = {"home_id": home_id(number), "name": changed.get("name", home_name(number))}
-        return home if self.sparse else home | {"timezone": home_zone(number)} | ALARM | changed
+        home = {"home_id": home_id(number), "name": home_name(number), "timezone": home_zone(number), **ALARM}
+        home |= self._changed_homes.get(number, {})
+        grace_end = self._grace_ends.get(number, 0)
+        is_arming = home["alarm_status"] == "on" and self.now() < grace_end
+        return self.shape.home(number, home, grace_end if is_arming else None)
 
     def change_home(self, number: int, changes: dict[str, Any]) -> dict[str, Any]:
         """Update some fields of a home and return it."""
         with self._lock:
+            before = self._changed_homes.get(number, {}).get("alarm_status")
+            if changes.get("alarm_status") == "on" != before:
+                self._grace_ends[number] = self.now() + GRACE_PERIOD
             self._changed_homes[number] = self._changed_homes.get(number, {}) | changes
         return self.home(number)
 
     def device(self, number: int) -> dict[str, Any]:
         """Return a device with the data of its last check-in."""
-        identity = {"device_id": device_id(number), "home": home_id(self.fleet.home_of(number))}
-        if self.sparse:
-            return identity
         now = self.now()
         heard = self._check_ins.last(number, now)
-        settings = {
+        device = {
+            "device_id": device_id(number),
+            "home": home_id(self.fleet.home_of(number)),
             "description": device_name(number),
             "reactions": [_THRESHOLD],
             "quiet_hours": _QUIET_HOURS,
             **self._changed_devices.get(number, {}),
-        }
-        shared = {name: settings[name] for name in ("reactions", "quiet_hours")}
-        return {
-            **identity,
-            **settings,
-            "configuration": shared,
             "active": True,
             "offline": self.fleet.is_silent(number),
             "last_heard_from_at": to_iso(heard),
@@ -111,6 +114,7 @@ class World:
             "battery": {"percent": self._readings.battery_percent(number, heard)},
             "latest_sensor_values": self._latest(number, heard),
         }
+        return self.shape.device(number, device)
 
     def change_device(self, number: int, changes: dict[str, Any]) -> dict[str, Any]:
         """Update some settings of a device and return it."""
@@ -122,7 +126,7 @@ class World:
         """Return the readings of the fleet, and the time of this device's last check-in."""
         return self._readings, self._check_ins.last(device, self.now())
 
-    def events(self, home: int, start: int, end: int, kinds: Sequence[int] = BOTH) -> HomeEvents:
+    def events(self, home: int, start: int, end: int, kinds: Sequence[int] = ALL) -> HomeEvents:
         """Return the events of a home in [start, end) that are visible now."""
         return HomeEvents(self._schedule, home, start, end, self.now(), self._added.get(home, ()), kinds)
 
@@ -176,18 +180,25 @@ class World:
 
     def home_event(self, event: NoiseEvent) -> dict[str, Any]:
         """Return an event in the format of a home event."""
+        about = self._unknown_device() if event.kind == OTHER else {"sensor_value": event.level}
         shown: dict[str, Any] = {
             "event_id": hex_id(self._seed, "home event", event.home, event.slot, event.kind),
-            "event_type": HOME_EVENT_TYPES[event.kind],
+            "event_type": (*HOME_EVENT_TYPES, OTHER_EVENT_TYPE)[event.kind],
             "event_time": to_iso(event.time),
             "home_id": home_id(event.home),
+            **about,
         }
-        return shown if self.sparse else shown | {"sensor_value": event.level}
+        return self.shape.home_event(shown)
 
     def user_event(self, event: NoiseEvent) -> dict[str, Any]:
         """Return an event in the format of a user event."""
         id_ = hex_id(self._seed, "user event", event.home, event.slot, event.kind)
-        return _user_event(id_, USER_EVENT_TYPES[event.kind], event.time, event.home)
+        about = self._unknown_device() if event.kind == OTHER else {}
+        event_type = (*USER_EVENT_TYPES, OTHER_EVENT_TYPE)[event.kind]
+        return _user_event(id_, event_type, event.time, event.home) | about
+
+    def _unknown_device(self) -> dict[str, str]:
+        return {"device_id": device_id(self.fleet.devices + 1)}
 
     def _latest(self, device: int, heard: int) -> dict[str, dict[str, Any]]:
         # Each sensor was read a few seconds before the check-in.

@@ -57,10 +57,10 @@ def test_port_in_use_is_one_clear_line():
     )
 
 
-def test_help_lists_every_assumption():
+def test_help_lists_every_behaviour_and_how_it_is_known():
     text = " ".join(run(*SANDBOX, "--help").stdout.split())
-    for assumption in ASSUMPTIONS:
-        assert " ".join(assumption.split()) in text
+    for known in ASSUMPTIONS:
+        assert f"* [{known.mark}] {known.text}" in text
 
 
 @pytest.mark.parametrize(

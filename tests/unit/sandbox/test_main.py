@@ -79,6 +79,8 @@ def test_impossible_value_is_named_with_its_option(option, value):
         ("--late-share", "0.95"),
         ("--silent-share", "1.1"),
         ("--fault-rate", "2"),
+        ("--unknown-events", "ignore"),
+        ("--shape", "round"),
     ],
 )
 def test_impossible_fleet_is_named_with_its_option(option, value, capsys):
@@ -101,7 +103,7 @@ def test_fleet_is_as_the_options_say():
         "0",
     ]
     with start(
-        *options, "--silent-share", "0.5", "--fault-rate", "0", "--sparse", "--no-rate-limit"
+        *options, "--silent-share", "0.5", "--fault-rate", "0", "--shape", "sparse", "--no-rate-limit"
     ) as process:
         export = next(line for line in read_output(process) if "export" in line)
         fields = json.loads(export.partition("=")[2].strip().strip("'"))
@@ -128,6 +130,8 @@ def test_fleet_is_as_the_options_say():
         ("late_share", 1, "from 0 to 0.9"),
         ("silent_share", float("nan"), "from 0 to 1"),
         ("fault_rate", 1.01, "from 0 to 1"),
+        ("unknown_events", "ignore", "one of accept, reject"),
+        ("shape", "round", "one of seen, documented, old, sparse, odd"),
     ],
 )
 def test_impossible_field_is_named_with_what_is_accepted(field, value, accepted):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.responses import JSONResponse
 from pydantic import Field
 
+from airflow_provider_minut.sandbox.server.json_response import AsciiJsonResponse
 from airflow_provider_minut.sandbox.server.validation import OPTIONAL, JsonObject, Offset, Text, Time
 from airflow_provider_minut.sandbox.simulation.readings import SENSORS, HistoryQuery
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND
@@ -42,12 +42,36 @@ class NewQuietHours(JsonObject):
     end: TimeOfDay
 
 
-class DeviceChanges(JsonObject):
-    """The body of ``PUT /devices/{id}``."""
+class NewSettings(JsonObject):
+    """The settings of a device that can be changed."""
 
     reactions: list[NewReaction] = OPTIONAL
     quiet_hours: NewQuietHours = OPTIONAL
+
+
+class NewConfiguration(NewSettings):
+    """The settings of a device, as clients of earlier versions found them; the other fields are ignored."""
+
+    version: Any = None
+    installed_on_device_at: Any = None
+    updated_at: Any = None
+    room_type: Any = None
+
+
+class DeviceChanges(NewSettings):
+    """The body of ``PUT /devices/{id}``."""
+
     description: Text = OPTIONAL
+    configuration: NewConfiguration = OPTIONAL
+
+    def by_name(self) -> dict[str, Any]:
+        """Return what to change; a setting at the top level overrides the one under ``configuration``."""
+        changes = self.model_dump(exclude_unset=True)
+        nested = changes.pop("configuration", {})
+        changes = {name: nested[name] for name in NewSettings.model_fields if name in nested} | changes
+        for reaction in changes.get("reactions", []):
+            reaction.setdefault("notifications", [])
+        return changes
 
 
 def device_routes(world: World) -> APIRouter:
@@ -57,19 +81,17 @@ def device_routes(world: World) -> APIRouter:
     # Endpoints that may compute for long are not coroutines, so that they do not block the event loop.
     @router.get("")
     def devices(limit: Annotated[int, Query(ge=1, le=PAGE)] = PAGE, offset: Offset = 0) -> Response:
-        return JSONResponse(_listed(world, limit, offset))
+        return AsciiJsonResponse(_listed(world, limit, offset))
 
     @router.get("/{device_id}")
     async def device(device_id: str) -> Response:
-        return JSONResponse(world.device(world.fleet.device_number(device_id)))
+        return AsciiJsonResponse(world.device(world.fleet.device_number(device_id)))
 
     @router.put("/{device_id}")
     async def change_device(device_id: str, request: Request) -> Response:
         number = world.fleet.device_number(device_id)
-        changes = (await DeviceChanges.read(request)).model_dump(exclude_unset=True)
-        for reaction in changes.get("reactions", []):
-            reaction.setdefault("notifications", [])
-        return JSONResponse(world.change_device(number, changes))
+        changes = await DeviceChanges.read(request)
+        return AsciiJsonResponse(world.change_device(number, changes.by_name()))
 
     @router.get("/{device_id}/{sensor}")
     def history(
@@ -93,20 +115,18 @@ def device_routes(world: World) -> APIRouter:
         query = HistoryQuery(
             start, end, time_resolution * SECOND, null_fill=null_fill, min_max=include_min_max
         )
-        body: dict[str, Any] = {"unit": SENSORS[sensor][0], "time_resolution": time_resolution}
-        values = readings.history(sensor, number, query, last_check_in)
-        return JSONResponse(body | ({"values": values} if values or not world.sparse else {}))
+        buckets = readings.history(sensor, number, query, last_check_in)
+        return AsciiJsonResponse(world.shape.history(number, sensor, query.resolution, buckets))
 
     return router
 
 
 def _listed(world: World, limit: int, offset: int) -> dict[str, Any]:
     count = world.fleet.devices
-    paged = count > PAGE and not world.sparse
-    if not paged:
-        limit, offset = count, 0
-    numbers = range(1, count + 1)[offset : offset + limit]
-    body: dict[str, Any] = {"devices": [world.device(number) for number in numbers]}
-    if paged:
-        body["paging"] = {"total_count": count, "limit": limit, "offset": offset}
-    return body
+
+    def page(offset: int, limit: int) -> list[dict[str, Any]]:
+        return [world.device(number) for number in range(1, count + 1)[offset : offset + limit]]
+
+    if count > PAGE and world.shape.has_paging:
+        return world.shape.paged("devices", page, count, offset, limit)
+    return {"devices": world.shape.items(page, 0, count + 1)}

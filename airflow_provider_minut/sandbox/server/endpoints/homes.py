@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.responses import JSONResponse
 
+from airflow_provider_minut.sandbox.server.json_response import AsciiJsonResponse
 from airflow_provider_minut.sandbox.server.validation import OPTIONAL, JsonObject, Limit, Offset, Text, Time
-from airflow_provider_minut.sandbox.simulation.events import BOTH
+from airflow_provider_minut.sandbox.simulation.events import ALL, BOTH
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY
 from airflow_provider_minut.sandbox.simulation.world import ALARM, HOME_EVENT_TYPES, World
 
@@ -39,25 +40,28 @@ def home_routes(world: World) -> APIRouter:
     @router.get("")
     async def homes(limit: Limit = 30, offset: Offset = 0) -> Response:
         count = world.fleet.homes
-        numbers = range(1, count + 1)[offset : offset + limit]
-        return _page(world, "homes", [world.home(number) for number in numbers], count, limit, offset)
+
+        def page(offset: int, limit: int) -> list[dict[str, Any]]:
+            return [world.home(number) for number in range(1, count + 1)[offset : offset + limit]]
+
+        return AsciiJsonResponse(world.shape.paged("homes", page, count, offset, limit))
 
     @router.get("/{home_id}")
     async def home(home_id: str) -> Response:
-        return JSONResponse(world.home(world.fleet.home_number(home_id)))
+        return AsciiJsonResponse(world.home(world.fleet.home_number(home_id)))
 
     @router.put("/{home_id}")
     async def change_home(home_id: str, request: Request) -> Response:
         number = world.fleet.home_number(home_id)
         changes = await HomeChanges.read(request)
-        return JSONResponse(world.change_home(number, changes.model_dump(exclude_unset=True)))
+        return AsciiJsonResponse(world.change_home(number, changes.model_dump(exclude_unset=True)))
 
     @router.patch("/{home_id}/alarm")
     async def change_alarm(home_id: str, request: Request) -> Response:
         number = world.fleet.home_number(home_id)
         changes = await AlarmChanges.read(request)
         home = world.change_home(number, changes.model_dump(exclude_unset=True))
-        return JSONResponse({name: home[name] for name in ALARM if name in home})
+        return AsciiJsonResponse({name: home[name] for name in ALARM if name in home})
 
     @router.get("/{home_id}/events")
     async def home_events(
@@ -72,18 +76,20 @@ def home_routes(world: World) -> APIRouter:
         number = world.fleet.home_number(home_id)
         end = world.now() + 1 if end_at is None else end_at
         start = world.now() - DEFAULT_DAYS * DAY if start_at is None else start_at
-        names = HOME_EVENT_TYPES if event_type is None else event_type.split(",")
         # No home has guests.
-        kinds = () if guest_ids else [kind for kind in BOTH if HOME_EVENT_TYPES[kind] in names]
-        events = world.events(number, start, end, kinds)
-        page = [world.home_event(event) for event in events.page(offset, limit)]
-        return _page(world, "home_events", page, len(events), limit, offset)
+        events = world.events(number, start, end, () if guest_ids else _kinds(event_type))
+
+        def page(offset: int, limit: int) -> list[dict[str, Any]]:
+            return [world.home_event(event) for event in events.page(offset, limit)]
+
+        return AsciiJsonResponse(world.shape.paged("home_events", page, len(events), offset, limit))
 
     return router
 
 
-def _page(
-    world: World, name: str, page: list[dict[str, Any]], count: int, limit: int, offset: int
-) -> Response:
-    paging = {"paging": {"total_count": count, "limit": limit, "offset": offset}}
-    return JSONResponse({name: page} | ({} if world.sparse else paging))
+def _kinds(event_type: str | None) -> Sequence[int]:
+    """Return the kinds of events in a list of event types, all of them without a list."""
+    if event_type is None:
+        return ALL
+    names = event_type.split(",")
+    return [kind for kind in BOTH if HOME_EVENT_TYPES[kind] in names]

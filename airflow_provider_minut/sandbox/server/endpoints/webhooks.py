@@ -35,9 +35,6 @@ def _check_url(url: str) -> str:
 def _check_events(events: list[str]) -> list[str]:
     if "*" in events and len(events) > 1:
         raise HTTPException(400, "wildcard events can only be used with a single event")
-    for name in events:
-        if name != "*" and name not in USER_EVENT_NAMES:
-            raise ValueError(f"unknown event type {name!r}")
     return events
 
 
@@ -45,17 +42,24 @@ class NewWebhook(JsonObject):
     """The body of ``POST /webhooks``."""
 
     url: Annotated[str, AfterValidator(_check_url)]
-    events: Annotated[list[str], Field(min_length=1), AfterValidator(_check_events)]
+    events: Annotated[list[Text], Field(min_length=1), AfterValidator(_check_events)]
     token: Text = OPTIONAL
 
 
-def webhook_routes(world: World, deliveries: WebhookSender) -> APIRouter:
-    """Return the endpoints of webhooks."""
+def webhook_routes(world: World, deliveries: WebhookSender, *, reject_unknown: bool) -> APIRouter:
+    """Return the endpoints of webhooks.
+
+    :param deliveries: sends the events to the webhooks.
+    :param reject_unknown: whether to reject names of events that no public client uses.
+    """
     router = APIRouter(prefix="/webhooks", redirect_slashes=False)
 
     @router.post("")
     async def register(request: Request) -> Response:
         hook = await NewWebhook.read(request)
+        unknown = set(hook.events) - USER_EVENT_NAMES - {"*"}
+        if unknown and reject_unknown:
+            raise HTTPException(400, f"events: unknown event type {min(unknown)!r}")
         if len(deliveries.hooks()) >= MAX_HOOKS:
             raise HTTPException(400, f"The limit of {MAX_HOOKS} webhooks is reached")
         return JSONResponse(deliveries.register(hook.url, hook.events, hook.token, to_iso(world.now())))

@@ -1,4 +1,4 @@
-"""Tokens, errors and rate limits of the sandbox, as strict as Minut's documentation."""
+"""Tokens, errors and rate limits of the sandbox, as strict as what is known of Minut."""
 
 from __future__ import annotations
 
@@ -40,13 +40,34 @@ def test_documented_request_returns_a_valid_token(sandbox):
     assert request_user(sandbox, f"Bearer {token['access_token']}").json()["user_id"]
 
 
+CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"form": {"grant_type": "client_credentials"}},
+        {"form": {"grant_type": "client_credentials", **CREDENTIALS}, "user": None},
+        {"form": {**FORM, **CREDENTIALS}, "user": None},
+    ],
+)
+def test_other_forms_that_clients_were_seen_to_send_are_accepted(sandbox, change):
+    token = request_token(sandbox, **change).json()["access_token"]
+    assert request_user(sandbox, f"Bearer {token}").json()["user_id"]
+
+
 @pytest.mark.parametrize(
     ("change", "status", "error"),
     [
         ({"method": "GET"}, 405, None),
         ({"form": {**FORM, "grant_type": "password"}}, 400, "unsupported_grant_type"),
-        ({"form": {"grant_type": "client_credentials"}}, 400, "invalid_request"),
+        ({"form": {**FORM, "response_type": "code"}}, 400, "invalid_request"),
+        ({"form": {**FORM, "response_type": ""}}, 400, "invalid_request"),
         ({"form": {**FORM, "client_id": CLIENT_ID}}, 400, "invalid_request"),
+        ({"form": {**FORM, **CREDENTIALS}}, 400, "invalid_request"),
+        ({"form": {**FORM, "client_id": CLIENT_ID}, "user": None}, 401, "invalid_client"),
+        ({"form": {**FORM, "client_secret": CLIENT_SECRET}, "user": None}, 401, "invalid_client"),
+        ({"form": {**FORM, **CREDENTIALS, "client_secret": "wrong"}, "user": None}, 401, "invalid_client"),
         ({"form": [*FORM.items(), ("grant_type", "client_credentials")]}, 400, "invalid_request"),
         ({"form": None, "json": FORM}, 400, "invalid_request"),
         ({"form": {**FORM, "x": "y" * 70_000}}, 413, None),

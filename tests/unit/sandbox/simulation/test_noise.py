@@ -78,7 +78,7 @@ def test_days_are_warmer_louder_busier_and_dryer_than_nights():
     def mean(sensor, hour):
         begin = TODAY + (hour - 1) * HOUR  # Stockholm in winter
         values = [
-            readings.history(sensor, 1, HistoryQuery(at, at + HOUR, HOUR), TODAY + 40 * DAY)[0]["value"]
+            readings.history(sensor, 1, HistoryQuery(at, at + HOUR, HOUR), TODAY + 40 * DAY)[0][1]["value"]
             for at in range(begin, begin + 5 * DAY, DAY)
         ]
         return sum(values) / len(values)

@@ -64,22 +64,41 @@ def test_silent_devices_were_heard_of_three_days_ago(api, clock):
     assert all(to_ms(d["next_heartbeat_at"]) > clock.ms for d in devices)
 
 
-def test_settings_are_replaced_and_shown_everywhere(api):
-    client = api()
+def settings(device):
+    """Return the settings of a device, wherever its shape has them."""
+    return {name: (device.get("configuration") or device)[name] for name in ("reactions", "quiet_hours")}
+
+
+@pytest.mark.parametrize("shape", ["documented", "seen", "old", "odd"])
+@pytest.mark.parametrize("nested", [False, True])
+def test_settings_are_replaced_where_the_shape_has_them(api, shape, nested):
+    client = api(shape=shape)
     before = client.get(PATH)
-    assert before["reactions"] == [REACTION]
-    assert before["quiet_hours"] == {"enabled": False, "start": "22:00", "end": "07:00"}
+    quiet = {"enabled": False, "start": "22:00", "end": "07:00"}
+    assert settings(before) == {"reactions": [REACTION], "quiet_hours": quiet}
     reaction = {"type": "sound_level_high_quiet_hours", "value": 65.5, "duration_seconds": 300}
-    quiet = {"enabled": True, "start": "23:30", "end": "06:00"}
-    after = client.request("PUT", PATH, json={"reactions": [reaction], "quiet_hours": quiet}).json()
-    assert after["reactions"] == [reaction | {"notifications": []}]
-    assert after["configuration"] == {"reactions": after["reactions"], "quiet_hours": quiet}
-    assert (
-        client.get(PATH)
-        == after
-        == before | {k: after[k] for k in ("reactions", "quiet_hours", "configuration")}
-    )
-    assert client.request("PUT", PATH, json={"description": "Hall"}).json() == after | {"description": "Hall"}
+    body = {"reactions": [reaction], "quiet_hours": {"enabled": True, "start": "23:30", "end": "06:00"}}
+    after = client.request("PUT", PATH, json={"configuration": body} if nested else body).json()
+    expected = body | {"reactions": [reaction | {"notifications": []}]}
+    assert settings(after) == expected
+    assert client.get(PATH) == after
+    assert after.keys() == before.keys()
+    renamed = client.request("PUT", PATH, json={"description": "Hall"}).json()
+    assert renamed == after | {"description": "Hall"}
+
+
+@pytest.mark.parametrize("shape", ["documented", "seen", "old"])
+def test_settings_that_are_written_back_as_they_were_read_change_nothing(api, shape):
+    client = api(shape=shape)
+    before = client.get(PATH)
+    body = {name: before[name] for name in ("configuration", "reactions", "quiet_hours") if name in before}
+    assert client.request("PUT", PATH, json=body).json() == before
+
+
+def test_setting_at_the_top_level_overrides_the_other(api):
+    louder = {"reactions": [REACTION | {"value": 80}]}
+    body = {"configuration": {"reactions": [REACTION]}, **louder}
+    assert settings(api().request("PUT", PATH, json=body).json())["reactions"] == louder["reactions"]
 
 
 @pytest.mark.parametrize(
@@ -104,6 +123,9 @@ def test_settings_are_replaced_and_shown_everywhere(api):
         ({"quiet_hours": {"enabled": 1, "start": "22:00", "end": "07:00"}}, "quiet_hours.enabled"),
         ({"quiet_hours": None}, "quiet_hours"),
         ({"description": None}, "description"),
+        ({"configuration": None}, "configuration"),
+        ({"configuration": {"reactions": REACTION}}, "configuration.reactions"),
+        ({"configuration": {"x": 1}}, "x"),
         ({"name": "x"}, "name"),
         ("x", "body"),
     ],
@@ -127,13 +149,18 @@ def test_unknown_device_or_sensor_is_not_found(quiet, id_):
     quiet.error("GET", f"{PATH}/part_als", 404)
 
 
+def readings(content):
+    """Return the times, in milliseconds since the epoch, and the values of a history in any shape."""
+    pairs = [value.values() if isinstance(value, dict) else value for value in content["values"]]
+    return [(to_ms(time) if isinstance(time, str) else 1000 * time, value) for time, value in pairs]
+
+
 @pytest.mark.parametrize("sensor", SENSORS)
 def test_history_is_that_of_the_last_day_up_to_the_last_check_in(quiet, clock, sensor):
     content = quiet.get(f"{PATH}/{sensor}")
-    times = [to_ms(value["datetime"]) for value in content["values"]]
+    times = [time for time, _ in readings(content)]
     heard = to_ms(quiet.get(PATH)["last_heard_from_at"])
     assert content.keys() == {"unit", "time_resolution", "values"}
-    assert content["values"][0].keys() == {"datetime", "value"}
     assert content["time_resolution"] == 420
     first = -(-(clock.ms - DAY) // 420_000) * 420_000
     assert times == list(range(first, heard + 1, 420_000))
@@ -169,10 +196,10 @@ def test_nulls_min_and_max_are_included_on_request(quiet, clock):
 def test_coarse_motion_is_the_sum_of_fine_motion(quiet, clock):
     begin = clock.ms // DAY * DAY - 2 * DAY
     window = {"start_at": iso(begin), "end_at": iso(begin + DAY)}
-    fine = quiet.get(f"{PATH}/motion_events", time_resolution=60, **window)["values"]
-    coarse = quiet.get(f"{PATH}/motion_events", time_resolution=86_400, **window)["values"]
-    assert [value["value"] for value in coarse] == [sum(value["value"] for value in fine)]
-    assert (len(fine), coarse[0]["value"] > 100) == (1440, True)
+    fine = readings(quiet.get(f"{PATH}/motion_events", time_resolution=60, **window))
+    coarse = readings(quiet.get(f"{PATH}/motion_events", time_resolution=86_400, **window))
+    assert coarse == [(begin, sum(value for _, value in fine))]
+    assert (len(fine), coarse[0][1] > 100) == (1440, True)
 
 
 def test_nothing_is_measured_before_the_history_or_after_the_last_check_in(api, clock):
@@ -205,23 +232,3 @@ def test_31_days_are_allowed(quiet):
         "values"
     ]
     assert len(values) == 31
-
-
-def test_sparse_responses_have_only_the_required_fields(api):
-    client = api(sparse=True, silent_share=1, devices=1001, noisy_periods_per_day=3)
-    homes = client.get("/homes")
-    assert homes == {
-        "homes": [
-            {"home_id": HOME, "name": "Harbour Loft"},
-            {"home_id": HOME[:-1] + "2", "name": "Garden Studio"},
-        ]
-    }
-    assert client.get("/devices").keys() == {"devices"}
-    assert client.get(PATH) == {"device_id": DEVICE, "home": HOME}
-    assert client.get(f"{PATH}/battery") == {"unit": "V", "time_resolution": 420}
-    events = client.get(f"/homes/{HOME}/events")
-    assert events.keys() == {"home_events"}
-    assert events["home_events"][0].keys() == {"event_id", "event_type", "event_time", "home_id"}
-    changed = client.request("PUT", f"/homes/{HOME}", json={"alarm_status": "on", "name": "Loft"})
-    assert changed.json() == {"home_id": HOME, "name": "Loft"}
-    assert client.request("PATCH", f"/homes/{HOME}/alarm", json={"alarm_status": "on"}).json() == {}
