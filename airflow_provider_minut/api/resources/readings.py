@@ -52,7 +52,8 @@ class ReadingsResource(Resource):
     # The greatest number of readings in a response that was certainly complete, and how many of these
     # responses there were.
     _complete_count = _complete_responses = 0
-    _limit_logged = False
+    # The number of readings in a response that was cut, if there was one.
+    _limit: int | None = None
 
     def iter_readings(
         self,
@@ -72,7 +73,7 @@ class ReadingsResource(Resource):
         only. The maximum range of a request is
         not documented: requests begin with ``MAX_WINDOW``, which is halved if the API returns 400 or 422.
         Whether the number of readings in a response is limited is not documented either: if a response ends
-        before its range, and has more readings than those that were certainly complete, the rest is requested.
+        before its range, and has more readings than those that were complete, the rest is requested.
         With fewer readings than the smallest page size in the documentation, it is taken as complete.
 
         Public clients have seen readings as objects with ``datetime`` and ``value``, and as pairs of a time
@@ -140,6 +141,8 @@ class ReadingsResource(Resource):
         return [by_time[time] for time in sorted(by_time)]
 
     def _may_be_cut(self, count: int) -> bool:
+        if self._limit is not None:
+            return count >= self._limit
         # One complete response may have exactly as many readings as the limit permits.
         proven = count < self._complete_count or self._complete_responses >= COMPLETE_RESPONSES
         return count >= DOCUMENTED_PAGE_SIZE and (count > self._complete_count or not proven)
@@ -153,8 +156,8 @@ class ReadingsResource(Resource):
         """Learn from the readings that follow a response whether that response was cut."""
         if not following or following[0]["time"] >= suspect.until:
             self._was_complete(suspect.count)
-        elif not self._limit_logged:
-            self._limit_logged = True
+        elif self._limit is None or suspect.count < self._limit:
+            self._limit = suspect.count
             text = "Minut returned only %d of the requested readings in one response; requesting the rest."
             log.info(text, suspect.count)
 
