@@ -60,8 +60,8 @@ class Reaction(TypedDict):
 class Device(TypedDict):
     """A device. ``description`` is its name, ``home`` the ID of its home.
 
-    Clients have seen reactions and quiet hours in ``configuration``; see
-    :func:`~airflow_provider_minut.api.resources.thresholds.reactions_of`.
+    Clients have seen reactions and quiet hours in ``configuration``; ``reactions_of`` and ``quiet_hours_of``
+    of ``api.resources.thresholds`` find them in either place.
     """
 
     device_id: str

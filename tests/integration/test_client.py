@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.resources.readings import SENSORS
+from airflow_provider_minut.api.resources.thresholds import quiet_hours_of, reactions_of
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.exceptions import MinutNotFoundError, MinutRequestError
 from airflow_provider_minut.sandbox.config import SandboxConfig
@@ -75,8 +76,8 @@ def test_devices(client, sandbox, device_id):
     client.update_device(device_id, reactions=[reaction], quiet_hours=quiet)
     if sandbox._state.config.shape != "sparse":
         device = client.get_device(device_id)
-        assert [r["type"] for r in device["reactions"]] == ["sound_level_high", reaction["type"]]
-        assert device["quiet_hours"] == quiet
+        assert [r["type"] for r in reactions_of(device)] == ["sound_level_high", reaction["type"]]
+        assert quiet_hours_of(device) == quiet
 
 
 @pytest.mark.parametrize("sensor", SENSORS)

@@ -35,14 +35,14 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 NO_LIMIT = {"requests_per_second": 10**6, "requests_per_minute": 10**6}
 
 
-@pytest.fixture
-def serve(monkeypatch, tmp_path):
-    """Start a sandbox, and point minut_default at it."""
+@pytest.fixture(params=["seen", "odd"])
+def serve(monkeypatch, tmp_path, request):
+    """Start a sandbox that plays a shape of replies, and point minut_default at it."""
     running = []
     monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
 
     def start(extra=NO_LIMIT, **config):
-        sandbox = Sandbox(SandboxConfig(**{"rate_limit": False, **config}))
+        sandbox = Sandbox(SandboxConfig(**{"rate_limit": False, "shape": request.param, **config}))
         sandbox.__enter__()
         running.append(sandbox)
         connection = {**json.loads(sandbox.connection_json), "extra": extra}
@@ -313,7 +313,8 @@ def test_repeated_run_gives_the_same_bytes(serve, tmp_path, file_format):
 
 def test_hourly_run_requests_only_devices_that_checked_in(serve, tmp_path):
     """1,000 devices of which 50 checked in, four sensors: a page of devices and 200 requests."""
-    sandbox = serve(homes=1000, devices=1000, silent_share=0.95, late_share=0)
+    # In the shape odd, many devices do not say when they checked in.
+    sandbox = serve(homes=1000, devices=1000, silent_share=0.95, late_share=0, shape="seen")
     summary = to_file(
         tmp_path / "readings.jsonl.gz", "readings", start_at=NOW - timedelta(hours=1, minutes=5)
     ).execute({})
@@ -324,7 +325,7 @@ def test_hourly_run_requests_only_devices_that_checked_in(serve, tmp_path):
 
 
 def test_result_is_a_summary_without_rows(serve, tmp_path):
-    serve()
+    sandbox = serve()
     start, end = NOW - timedelta(days=2), NOW - timedelta(days=1)
     summary = to_file(
         tmp_path / "x.gz", "events", start_at=start, end_at=end, lookback=timedelta(hours=6)
@@ -332,7 +333,8 @@ def test_result_is_a_summary_without_rows(serve, tmp_path):
     assert summary == {
         "path": str(tmp_path / "x.gz"),
         "rows": len(read(tmp_path / "x.gz")),
-        "rejected": 0,
+        # One in the list of homes and one in the events of each home.
+        "rejected": {"seen": 0, "odd": 3}[sandbox._state.config.shape],
         "left_out": [],
         "requests": 3,
         "start_at": (start - timedelta(hours=6)).isoformat(),

@@ -55,14 +55,15 @@ class Resource:
             raise MinutResponseError(f"{method} {path} returned no {read.id_field}, but {shape_text(data)}.")
         return found
 
-    def _write(self, method: str, path: str, json: Any) -> None:
-        """Send a request whose response has no other meaning than that it succeeded."""
+    def _write(self, method: str, path: str, json: Any) -> Any:
+        """Send a request that is successful whatever object its response contains, and return that."""
         data = self.request(method, path, json=json)
         if data is not None and not isinstance(data, dict | list):
             raise MinutResponseError(
                 f"{method} {path} returned {shape_text(data)}, not an object. "
                 "The request may still have been processed; verify before retrying."
             )
+        return data
 
     def _page(
         self,

@@ -11,7 +11,9 @@ from airflow_provider_minut.api.resources.replies import Item, ItemReader
 from airflow_provider_minut.api.resources.thresholds import (
     check_thresholds,
     merged_thresholds,
+    quiet_hours_of,
     reactions_of,
+    threshold_changes,
 )
 from airflow_provider_minut.api.times import parse_fields
 from airflow_provider_minut.api.values import id_of
@@ -95,4 +97,10 @@ class DevicesResource(Resource):
             log.warning(
                 "Minut returned no reactions for device %s; only the given ones are written.", device_id
             )
-        self._write("PUT", f"/devices/{device_id}", merged_thresholds(device, changes, quiet_hours))
+        body = merged_thresholds(device, changes, quiet_hours)
+        returned = self._write("PUT", f"/devices/{device_id}", body)
+        if isinstance(returned, dict) and (reactions_of(returned) or quiet_hours_of(returned)):
+            missing = threshold_changes(returned, changes, quiet_hours)
+            if missing:
+                text = "Minut accepted the change of device %s, but did not return it as changed: %s"
+                log.warning(text, device_id, "; ".join(missing))

@@ -34,7 +34,7 @@ def check_thresholds(reactions: Iterable[Reaction], quiet_hours: QuietHours | No
 
 
 def threshold_changes(
-    device: Device, reactions: Iterable[Reaction], quiet_hours: QuietHours | None
+    device: Mapping[str, Any], reactions: Iterable[Reaction], quiet_hours: QuietHours | None
 ) -> list[str]:
     """Return the changes on a device as text, like ``sound_level_high.value: 75 -> 70``."""
     changes = []

@@ -8,6 +8,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG
 
+from airflow_provider_minut.api.resources.thresholds import quiet_hours_of, reactions_of
 from airflow_provider_minut.exceptions import MinutConnectionError, MinutNotFoundError
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.operators.minut import (
@@ -112,8 +113,8 @@ def test_thresholds_are_written_once_and_others_remain_unchanged(minut_sandbox, 
     assert "changed: sound_level_high.value: 75 -> 72.0" in capsys.readouterr().out
     with MinutHook().get_conn() as client:
         device = client.get_device(DEVICE)
-    assert (device["reactions"][0]["value"], device["reactions"][0]["duration_seconds"]) == (72.0, 600)
-    assert device["quiet_hours"] == QUIET
+    assert (reactions_of(device)[0]["value"], reactions_of(device)[0]["duration_seconds"]) == (72.0, 600)
+    assert quiet_hours_of(device) == QUIET
     assert operator.execute({})["changes"] == []
     assert "already has the requested settings; no changes." in capsys.readouterr().out
     assert minut_sandbox.stats()["requests"]["PUT /devices/{id}"] == 1
