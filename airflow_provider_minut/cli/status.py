@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import os
 import time
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_provider_minut.cli.connection import CONN_ID, open_client, print_line
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import ClientStatus
@@ -15,11 +16,6 @@ if TYPE_CHECKING:
 DESCRIPTION = """\
 Check the credentials of a connection, and show its user, its access token and its rate limit. Run it on a
 worker, as the user of the worker. It sends one request and shows no secret."""
-CONN_ID: dict[str, Any] = {
-    "nargs": "?",
-    "default": "minut_default",
-    "help": "connection ID (default: %(default)s)",
-}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,19 +27,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def show_status(conn_id: str) -> int:
     """Print the state of a connection; return 0 if the request succeeded, else 1."""
-    # Outside a task, Airflow reads connections from its metadata database only in the server context.
-    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
-
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
     from airflow_provider_minut.exceptions import MinutError
-    from airflow_provider_minut.hooks.minut import TEST_SETTINGS, MinutHook, describe_user
+    from airflow_provider_minut.hooks.minut import TEST_SETTINGS, describe_user
 
-    _print("Connection", conn_id)
-    try:
-        client = MinutHook(conn_id).open_client(TEST_SETTINGS)
-    except (MinutError, AirflowNotFoundException) as error:
-        _print("Error", str(error))
+    client = open_client(conn_id, TEST_SETTINGS)
+    if client is None:
         return 1
     with client:
         message = ""
@@ -52,13 +40,13 @@ def show_status(conn_id: str) -> int:
         except MinutError as error:
             user, message = "unknown", str(error)
         status = client.status()
-    _print("API", status.base_url)
-    _print("User", user)
-    _print("Shared state", status.shared_state)
-    _print("Token", _token(status))
-    _print("Rate limit", _rate_limit(status))
+    print_line("API", status.base_url)
+    print_line("User", user)
+    print_line("Shared state", status.shared_state)
+    print_line("Token", _token(status))
+    print_line("Rate limit", _rate_limit(status))
     if message:
-        _print("Error", message)
+        print_line("Error", message)
     return int(bool(message))
 
 
@@ -78,7 +66,3 @@ def _rate_limit(status: ClientStatus) -> str:
     if limit.paused:
         text += f"; paused for {limit.paused:.0f} s after a 429 response"
     return text
-
-
-def _print(label: str, value: str) -> None:
-    print(f"{label:14}{value}")

@@ -36,6 +36,12 @@ def test_exit_code_reports_an_error(run, capsys):
     assert "no_such" in capsys.readouterr().out.split("Error", 1)[1]
 
 
-def test_there_is_one_group_with_one_command():
+def test_check_is_what_minut_check_shows(run, minut_sandbox, capsys, tmp_path):
+    run("minut", "check", "--report", str(tmp_path / "report.json"))
+    assert "GET /users/me                           answered" in capsys.readouterr().out
+    assert (tmp_path / "report.json").read_text().startswith("{")
+
+
+def test_there_is_one_group_with_two_commands():
     (group,) = get_cli_commands()
-    assert (group.name, [command.name for command in group.subcommands]) == ("minut", ["status"])
+    assert (group.name, [command.name for command in group.subcommands]) == ("minut", ["status", "check"])
