@@ -16,7 +16,7 @@ SINCE = START.isoformat()
 
 
 @given(home_events)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_events_of_any_shape_end_in_a_result(reply):
     condition = HomeEventCondition(home_ids=[HOME], event_types=[], since=SINCE)
     try:
@@ -29,7 +29,7 @@ def test_events_of_any_shape_end_in_a_result(reply):
 
 
 @given(devices.filter(lambda reply: reply.items), st.data())
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_device_of_any_shape_ends_in_a_result(reply, data):
     objects = {f"/devices/{DEVICE}": data.draw(st.sampled_from(reply.items))}
     condition = HeartbeatCondition(device_id=DEVICE, after=SINCE)

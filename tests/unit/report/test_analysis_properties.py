@@ -12,7 +12,7 @@ from tests.odd_replies import DEVICE, HOME, PERIOD, devices, histories, home_eve
 
 
 @given(st.tuples(homes, devices, histories(), home_events))
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_data_of_any_shape_is_analyzed(replies):
     client = OddClient(*replies)
     try:

@@ -13,7 +13,7 @@ from tests.odd_replies import devices, homes, json_text
 
 
 @given(homes, devices)
-@settings(max_examples=40)
+@settings(max_examples=20)
 def test_snapshot_has_all_homes_and_devices(home_reply, device_reply):
     client = OddClient(home_reply, device_reply)
     try:

@@ -34,7 +34,7 @@ hours = st.none() | st.just({"enabled": False, "start": "23:00", "end": "06:30"}
 
 
 @given(devices, st.lists(wanted, max_size=2, unique_by=lambda reaction: reaction["type"]), hours)
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_second_time_there_is_nothing_to_change(sent, changes, quiet):
     device = read_device(loads(to_json(sent)))
     others = [r for r in reactions_of(device) if r["type"] not in {change["type"] for change in changes}]
