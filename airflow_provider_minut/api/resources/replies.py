@@ -1,6 +1,6 @@
 """Reads what the API returns: lenient in shape, strict in meaning.
 
-Nobody documents all shapes, and clients have seen several for the same endpoint. So each kind of reply is
+Not all shapes are documented, and clients have seen several for the same endpoint. So each kind of reply is
 read by what it is; an item that cannot be read does not affect the others; and a reply of which nothing can
 be read is an error, not an empty result.
 """
