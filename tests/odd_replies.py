@@ -291,7 +291,7 @@ configurations = settings.map(lambda found: ({"configuration": found[0]}, {})) |
 def when(name):
     """Return the time of an event, and what it means; an event without a usable time is an event, too."""
     known = moments.flatmap(lambda at: times(at).map(lambda time: ({name: time}, {name: at})))
-    return known | no_times.map(lambda time: ({name: time}, {}))
+    return known | no_times.map(lambda time: ({name: time}, {})) | st.just(({}, {}))
 
 
 homes = lists(
@@ -385,6 +385,10 @@ def check_read(reply, read):
 
 def check_storable(value):
     """Check that a value can be stored anywhere: in UTF-8, PostgreSQL, JSON."""
+    assert "\\u0000" not in json_text(value)
+
+
+def json_text(value):
+    """Return a value as strict JSON that UTF-8 can hold."""
     text = json.dumps(value, default=datetime.isoformat, allow_nan=False, ensure_ascii=False)
-    text.encode()
-    assert "\\u0000" not in text
+    return text.encode().decode()

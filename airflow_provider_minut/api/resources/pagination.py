@@ -46,6 +46,17 @@ def _identity(item: Item | None, id_field: str) -> str | None:
     return item[id_field] if item else None
 
 
+def _end_of(items: list[Item | None], id_field: str) -> tuple[str | None, int]:
+    """Return the ID of the last readable item, and the number of items from there on.
+
+    Without a readable item behind the first one: ``None`` and 0.
+    """
+    for count, item in enumerate(reversed(items[1:]), start=1):
+        if item is not None:
+            return item[id_field], count
+    return None, 0
+
+
 class _Pass:
     """One pass over a list, from its first page to its last."""
 
@@ -73,8 +84,9 @@ class _Pass:
 
     def items(self, fetch: Callable[[int], Page], first: Page | None, id_field: str) -> Iterator[Item]:
         """Yield each item once; count those that cannot be read."""
-        offset = overlap = 0
+        offset = overlap = longest = 0
         last: str | None = None
+        was_unreadable = False
         while True:
             page = first if first and not offset else fetch(offset - overlap)
             before, items = len(self._ids), page.items
@@ -85,19 +97,25 @@ class _Pass:
                 if item is not None and item[id_field] not in self._ids:
                     self._ids.add(item[id_field])
                     yield item
-            follows = not offset or (overlap and not moved)
-            if follows or len(self._ids) > before:  # otherwise it is a page that was read before
+            found_none = len(self._ids) == before
+            is_unreadable = bool(new) and new.count(None) == len(new)
+            # Otherwise all items are known, and it may be a page that was read before.
+            if not (found_none and offset and not is_unreadable) or (overlap and not moved):
                 self.rejected += new.count(None)
             offset += len(items) - overlap  # not by the limit: the API may cap it, or ignore it
             self.total = page.total
             self._totals.add(page.total)
             if len(items) <= overlap or page.is_whole_list:
                 return
-            if len(self._ids) == before and not moved if self.total is None else offset >= self.total:
+            if self.total is not None:
+                if offset >= self.total:
+                    return
+            # After a full page of items of which none can be read, there may be more.
+            elif found_none and not moved and (not is_unreadable or was_unreadable or len(items) < longest):
                 return
+            was_unreadable, longest = is_unreadable, max(longest, len(items))
             # After a shift no further check is needed: the list is read again anyway.
-            last = _identity(items[-1], id_field)
-            overlap = int(last is not None and len(items) > 1 and not self._shifted)
+            last, overlap = _end_of(items, id_field) if not self._shifted else (None, 0)
 
 
 def iterate(

@@ -123,7 +123,7 @@ class ReadingsResource(Resource):
             covered = readings[-1]["time"] + _interval(data, time_resolution) if readings else until
             suspect = None
             if covered >= until:
-                self._was_complete(len(items))
+                self._was_complete(len(items), is_proof=False)
             elif self._may_be_cut(len(items)):
                 suspect = _Suspect(len(items), until)
             start = covered if suspect else until
@@ -143,19 +143,19 @@ class ReadingsResource(Resource):
     def _may_be_cut(self, count: int) -> bool:
         if self._limit is not None:
             return count >= self._limit
-        # One complete response may have exactly as many readings as the limit permits.
+        # A response that covers its range may have exactly as many readings as the limit permits.
         proven = count < self._complete_count or self._complete_responses >= COMPLETE_RESPONSES
         return count >= DOCUMENTED_PAGE_SIZE and (count > self._complete_count or not proven)
 
-    def _was_complete(self, count: int) -> None:
+    def _was_complete(self, count: int, *, is_proof: bool) -> None:
         if count > self._complete_count:
             self._complete_count, self._complete_responses = count, 0
-        self._complete_responses += count == self._complete_count
+        self._complete_responses += is_proof and count == self._complete_count
 
     def _judge(self, suspect: _Suspect, following: list[Any]) -> None:
         """Learn from the readings that follow a response whether that response was cut."""
         if not following or following[0]["time"] >= suspect.until:
-            self._was_complete(suspect.count)
+            self._was_complete(suspect.count, is_proof=True)
         elif self._limit is None or suspect.count < self._limit:
             self._limit = suspect.count
             text = "Minut returned only %d of the requested readings in one response; requesting the rest."

@@ -21,6 +21,7 @@ from tests.odd_replies import (
     MAX_UNREADABLE,
     NO_ANSWERS,
     READERS,
+    OddReply,
     check_read,
     check_storable,
     safe,
@@ -158,6 +159,19 @@ def test_what_is_no_answer_is_an_error(served, name, answer):
     served.page = lambda _offset, _limit: text
     with pytest.raises(MinutResponseError):
         served.read(READERS[name].read)
+
+
+@pytest.mark.parametrize("total", [{}, {"paging": {"total_count": 13}}])
+@pytest.mark.parametrize("before", [4, 5, 6, 8])
+def test_pages_behind_unreadable_items_are_read(served, total, before):
+    """Whatever place they have on the pages of five."""
+    homes = [{"home_id": number} for number in range(1, 10)]
+    items = [*homes[:before], None, None, None, None, *homes[before:]]
+    served.page = OddReply("homes", items, total).text
+    served.client._page_size = MAX_UNREADABLE + 1
+    found, rejected = served.read(READERS["homes"].read)
+    assert [home["home_id"] for home in found] == [str(number) for number in range(1, 10)]
+    assert rejected == 4
 
 
 def test_history_whose_time_has_another_name_is_an_error(served):

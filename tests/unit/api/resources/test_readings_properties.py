@@ -49,13 +49,18 @@ gaps = st.sets(st.integers(0, 500), max_size=40) | st.integers(0, 300).map(
 )
 
 
-@given(st.lists(gaps, min_size=1, max_size=4), st.integers(1, 500), st.integers(30, 200))
-@example([set(), set()], 168, 84)  # the last response is just full: it does not show what is complete
-@example([set(), set(), set()], 14 * 24, 24 * 7)
+ranges = st.lists(st.integers(1, 500), min_size=1, max_size=4)
+
+
+@given(st.lists(gaps, min_size=1, max_size=4), ranges, st.integers(30, 200))
+@example([set(), set()], [168], 84)  # the last response is just full: it does not show what is complete
+@example([set(), set(), set()], [14 * 24], 24 * 7)
+@example([set()], [48, 48, 48, 168], 48)
 @settings(max_examples=60)
-def test_history_that_is_cut_is_read_to_its_end(missing, hours, most):
-    client = CutHistories({f"sensor_{n}": gap for n, gap in enumerate(missing)}, hours, most)
+def test_history_that_is_cut_is_read_to_its_end(missing, ranges, most):
+    client = CutHistories({f"sensor_{n}": gap for n, gap in enumerate(missing)}, 500, most)
     for sensor, times in client.times.items():
-        before = client.requests
-        assert client.read(sensor, hours) == times
-        assert client.requests - before <= 2 * (hours // most + hours // 168 + 1) + 1
+        for hours in ranges:
+            before = client.requests
+            assert client.read(sensor, hours) == [time for time in times if time < START + HOUR * hours]
+            assert client.requests - before <= 2 * (hours // most + hours // 168 + 1) + 1
