@@ -59,7 +59,7 @@ class MinutApiOperator(BaseOperator):
 
     :param endpoint: Path below the base URL, like ``/homes`` (templated).
     :param method: HTTP method (templated).
-    :param query: Query parameters (templated). A list repeats its key; ``None`` omits the parameter.
+    :param query: Query parameters (templated). A list is joined by commas; ``None`` omits the parameter.
     :param json: Request body, sent as JSON (templated).
     :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """

@@ -6,7 +6,6 @@ request covers a millisecond more at each end, and events outside the range are 
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
@@ -19,8 +18,6 @@ from airflow_provider_minut.api.resources.pagination import Page
 from airflow_provider_minut.api.resources.replies import ItemReader
 from airflow_provider_minut.api.times import check_aware, to_text
 from airflow_provider_minut.exceptions import MinutConfigurationError
-
-log = logging.getLogger(__name__)
 
 # Number of event IDs kept in memory. A range with more events is read in parts.
 MAX_EVENTS_AT_ONCE = 10_000
@@ -135,5 +132,5 @@ class EventsResource(Resource):
                     events.append({**event, "created_at": to_text(time)})
             else:
                 self._replies.reject(1)
-                log.warning("GET /events returned an event without a time; it is ignored.")
+                self._replies.log_unreadable("GET /events", [event])
         return events

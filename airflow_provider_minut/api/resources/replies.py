@@ -111,7 +111,7 @@ class ReplyReader:
             if len(unreadable) == len(items) and not may_be_unreadable:
                 shape = shape_text(items)
                 raise MinutResponseError(f"{request} returned only items that cannot be read: {shape}.")
-            self._log_shapes(request, unreadable)
+            self.log_unreadable(request, unreadable)
         return found
 
     def reject(self, count: int) -> None:
@@ -119,7 +119,8 @@ class ReplyReader:
         with self._lock:
             self.rejected_count += count
 
-    def _log_shapes(self, request: str, items: list[Any]) -> None:
+    def log_unreadable(self, request: str, items: list[Any]) -> None:
+        """Log the shapes of items that cannot be read, each once."""
         for shape in sorted({shape_text(item) for item in items}):
             with self._lock:
                 is_new = shape not in self._logged
