@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_minut.api.resources.readings import ReadingsResource
@@ -31,11 +31,14 @@ class CutHistories(ReadingsResource):
         }
         self.most = most
         self.requests = 0
+        self.looks_cut = False
 
     def request(self, method, path, *, params=None, json=None):
         self.requests += 1
         start, end = (from_text(params[name]) for name in ("start_at", "end_at"))
         found = [time for time in self.times[path.rpartition("/")[2]] if start <= time <= end]
+        # A complete response that looks exactly like one that was cut; twice, and it is believed.
+        self.looks_cut |= len(found) == self.most and found[-1] + HOUR < end
         pairs = [[round(time.timestamp()), 20.5] for time in found[: self.most]]
         return {"values": pairs, "time_resolution": 3600}
 
@@ -62,5 +65,7 @@ def test_history_that_is_cut_is_read_to_its_end(missing, ranges, most):
     for sensor, times in client.times.items():
         for hours in ranges:
             before = client.requests
-            assert client.read(sensor, hours) == [time for time in times if time < START + HOUR * hours]
+            found = client.read(sensor, hours)
+            assume(not client.looks_cut)
+            assert found == [time for time in times if time < START + HOUR * hours]
             assert client.requests - before <= 2 * (hours // most + hours // 168 + 1) + 1
