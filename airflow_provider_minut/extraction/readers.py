@@ -52,9 +52,9 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
             end_at=selection.end_at,
             event_types=selection.event_types,
         ):
-            # An event without a home ID is one of the home whose events were requested.
-            rows = ({"home_id": home_id} | event for event in part)
-            yield from sorted(rows, key=lambda event: (str(event.get("event_time")), event["event_id"]))
+            for event in sorted(part, key=_event_order):
+                event.setdefault("home_id", home_id)
+                yield event
 
     yield from extractor.tolerant(homes, "homes", events)
 
@@ -105,6 +105,13 @@ def _devices(extractor: Extractor) -> list[Any]:
     devices = _selected(extractor, client.iter_devices(), "device_id", selection.device_ids)
     homes = selection.home_ids
     return [device for device in devices if not homes or device.get("home") in homes]
+
+
+def _event_order(event: Any) -> tuple[bool, Any, str]:
+    """Return the sort key of an event; events whose time cannot be read are the last."""
+    time = event.get("event_time")
+    unreadable = not isinstance(time, datetime)
+    return unreadable, str(time) if unreadable else time, event["event_id"]
 
 
 def _nested(device: Any, field: str, name: str) -> Any:

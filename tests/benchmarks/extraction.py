@@ -49,7 +49,7 @@ def extract(base_url, client_id, client_secret, days, path, settings=NO_LIMIT) -
     with client, _replaced(ObjectStoragePath(path)) as file:
         extraction = Extractor(client, selection)
         dataset = DATASETS["events"]
-        FORMATS["jsonl.gz"](dataset, extraction.rows(dataset.read), file)
+        FORMATS["jsonl.gz"](dataset, dataset.rows(extraction), file)
     return extraction.row_count, extraction.request_count
 
 

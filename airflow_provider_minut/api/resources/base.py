@@ -114,26 +114,24 @@ class Resource:
         params: Mapping[str, Any] = {},
         first: Page | None = None,
     ) -> Iterator[Any]:
-        """Yield each item of a paginated list once.
+        """Return each item of a paginated list once.
 
         :param key: Key of the list; also its name in log messages.
         :param first: The page at offset 0, if it is already available.
         """
-        yield from self._iterate(
+        return self._iterate(
             lambda offset: self._adapted_page(path, key, read, offset, params), key, read, first
         )
 
     def _whole_list(self, path: str, key: str, read: ItemReader) -> Iterator[Any]:
-        """Yield each item of a list that is requested without a limit, and of its pages if it has any."""
-        yield from self._iterate(
-            lambda offset: self._page(path, key, read, offset, {}, limit=None), key, read
-        )
+        """Return each item of a list that is requested without a limit, and of its pages if it has any."""
+        return self._iterate(lambda offset: self._page(path, key, read, offset, {}, limit=None), key, read)
 
     def _iterate(
         self, fetch: Callable[[int], Page], key: str, read: ItemReader, first: Page | None = None
     ) -> Iterator[Any]:
         name = f"list of {key.replace('_', ' ')}"
-        yield from iterate(fetch, read.id_field, first=first, name=name, on_rejected=self._replies.reject)
+        return iterate(fetch, read.id_field, first=first, name=name, on_rejected=self._replies.reject)
 
 
 def checked_id(name: str, value: str) -> str:

@@ -57,7 +57,7 @@ class DevicesResource(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        yield from self._whole_list("/devices", "devices", read_device)
+        return self._whole_list("/devices", "devices", read_device)
 
     def get_device(self, device_id: str) -> Device:
         """Return one device (``GET /devices/{device_id}``).

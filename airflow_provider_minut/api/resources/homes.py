@@ -21,7 +21,7 @@ class HomesResource(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        yield from self._list("/homes", "homes", read_home)
+        return self._list("/homes", "homes", read_home)
 
     def get_home(self, home_id: str) -> Home:
         """Return one home (``GET /homes/{home_id}``; seen in public clients).

@@ -40,20 +40,21 @@ class ItemReader:
     id_field: str
     ids: tuple[str, ...] = ()
     times: tuple[str, ...] = ()
-    complete: Callable[[Item], None] = lambda _: None
+    complete: Callable[[Item], None] | None = None
 
     def __call__(self, item: Any) -> Item | None:
         """Return the object; ``None`` if it has no ID."""
-        identity = id_of(item.get(self.id_field)) if isinstance(item, dict) else None
-        if identity is None:
+        if not isinstance(item, dict):
             return None
         found: Item = item
-        found[self.id_field] = identity
-        for name in self.ids:
-            if isinstance(found.get(name), int):
-                found[name] = id_of(found[name])
+        for name in (self.id_field, *self.ids):
+            if not isinstance(found.get(name), str) and (identity := id_of(found.get(name))):
+                found[name] = identity
+        if not isinstance(found.get(self.id_field), str) or not found[self.id_field]:
+            return None
         parse_fields(found, self.times)
-        self.complete(found)
+        if self.complete:
+            self.complete(found)
         return found
 
 

@@ -19,7 +19,7 @@ class WebhooksResource(Resource):
 
         :raises MinutError: as :meth:`MinutClient.request`.
         """
-        yield from self._whole_list("/webhooks", "hooks", read_webhook)
+        return self._whole_list("/webhooks", "hooks", read_webhook)
 
     def create_webhook(self, url: str, events: Iterable[str], *, token: str | None = None) -> Webhook:
         """Create a webhook and return it (``POST /webhooks``; developer.minut.com, Webhooks).
