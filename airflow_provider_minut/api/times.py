@@ -44,6 +44,8 @@ def from_text(text: Any) -> datetime | None:
     """Return the time that Minut sent, aware; ``None`` if it is not a time."""
     try:
         time = datetime.fromisoformat(text)
+        if time.tzinfo is UTC:
+            return time
         # Minut documents that all times are in UTC.
         return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
     except (OverflowError, TypeError, ValueError):

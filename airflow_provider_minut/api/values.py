@@ -42,6 +42,6 @@ def flag_of(value: Any) -> bool | None:
 
 def id_of(value: Any) -> str | None:
     """Return an ID as text; a whole number becomes text. ``None`` if the value is no ID."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value or None if isinstance(value, str) else None
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None

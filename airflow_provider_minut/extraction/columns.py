@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from airflow_provider_minut.api.times import parse_time
@@ -33,14 +34,24 @@ def typed(columns: Mapping[str, str], rows: Iterable[Row]) -> Iterator[Row]:
     :param rows: Rows; other fields are not changed.
     """
     types = [(name, *_TYPES[kind]) for name, kind in columns.items()]
+    values, exact_types = itemgetter(*columns), tuple(exact for _, exact, _ in types)
     for row in rows:
-        for name, exact, convert in types:
-            value = row.get(name)
-            if value is not None and type(value) is not exact:
-                row[name] = convert(value)
-                if row[name] is None:
-                    row[ADDITIONAL_FIELDS] = _with(row.get(ADDITIONAL_FIELDS), name, value)
+        try:
+            fits = tuple(map(type, values(row))) == exact_types  # the fastest check of a usual row
+        except KeyError:
+            fits = False
+        if not fits:
+            _fit(types, row)
         yield row
+
+
+def _fit(types: Iterable[tuple[str, type, Callable[[Any], Any]]], row: Row) -> None:
+    for name, exact, convert in types:
+        value = row.get(name)
+        if value is not None and type(value) is not exact:
+            row[name] = convert(value)
+            if row[name] is None:
+                row[ADDITIONAL_FIELDS] = _with(row.get(ADDITIONAL_FIELDS), name, value)
 
 
 def _with(misfits: Any, name: str, value: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from itertools import islice
 from typing import IO, Any, Protocol, cast
 
+import msgspec
+
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.datasets import Dataset, tabular
 from airflow_provider_minut.extraction.extractor import Row
@@ -36,9 +38,9 @@ Writer = Callable[[Dataset, Iterable[Row], Output], None]
 
 def write_jsonl(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     """Write one JSON object per line, with all fields that the API sent."""
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=_json_value).encode
+    encoder = msgspec.json.Encoder()
     for batch in _batches(rows, BATCH_ROWS):
-        file.write("".join(f"{encode(row)}\n" for row in batch).encode())
+        file.write(encoder.encode_lines(batch))
 
 
 def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
@@ -120,15 +122,9 @@ def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
         yield batch
 
 
-def _json_value(value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not JSON")
-
-
 def _text_value(value: Any) -> Any:
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.isoformat().replace("+00:00", "Z")  # as in JSON
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=_json_value)
+        return msgspec.json.encode(value, order="sorted").decode()
     return value

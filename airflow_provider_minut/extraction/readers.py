@@ -52,7 +52,7 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
             end_at=selection.end_at,
             event_types=selection.event_types,
         ):
-            for event in sorted(part, key=_event_order):
+            for event in _in_order(list(part)):
                 event.setdefault("home_id", home_id)
                 yield event
 
@@ -107,11 +107,14 @@ def _devices(extractor: Extractor) -> list[Any]:
     return [device for device in devices if not homes or device.get("home") in homes]
 
 
-def _event_order(event: Any) -> tuple[bool, Any, str]:
-    """Return the sort key of an event; events whose time cannot be read are the last."""
-    time = event.get("event_time")
-    unreadable = not isinstance(time, datetime)
-    return unreadable, str(time) if unreadable else time, event["event_id"]
+def _in_order(events: list[Any]) -> list[Any]:
+    """Return events by time and ID; those whose time cannot be read are the last."""
+    timed = [event for event in events if isinstance(event.get("event_time"), datetime)]
+    timed.sort(key=itemgetter("event_time", "event_id"))
+    if len(timed) == len(events):
+        return timed
+    others = [event for event in events if not isinstance(event.get("event_time"), datetime)]
+    return timed + sorted(others, key=itemgetter("event_id"))
 
 
 def _nested(device: Any, field: str, name: str) -> Any:

@@ -61,7 +61,7 @@ class _Pass:
     """One pass over a list, from its first page to its last."""
 
     def __init__(self) -> None:
-        self._ids: set[str] = set()
+        self.ids: set[str] = set()
         self.rejected = 0
         self._totals: set[int | None] = set()
         self._shifted = False
@@ -70,7 +70,7 @@ class _Pass:
     @property
     def count(self) -> int:
         """Number of items found, readable or not."""
-        return len(self._ids) + self.rejected
+        return len(self.ids) + self.rejected
 
     @property
     def was_stable(self) -> bool:
@@ -89,15 +89,15 @@ class _Pass:
         was_unreadable = False
         while True:
             page = first if first and not offset else fetch(offset - overlap)
-            before, items = len(self._ids), page.items
+            before, items = len(self.ids), page.items
             moved = bool(overlap) and (not items or _identity(items[0], id_field) != last)
             self._shifted |= moved
             new = items if moved else items[overlap:]
             for item in new:
-                if item is not None and item[id_field] not in self._ids:
-                    self._ids.add(item[id_field])
+                if item is not None and item[id_field] not in self.ids:
+                    self.ids.add(item[id_field])
                     yield item
-            found_none = len(self._ids) == before
+            found_none = len(self.ids) == before
             is_unreadable = bool(new) and new.count(None) == len(new)
             # Otherwise all items are known, and it may be a page that was read before.
             if not (found_none and offset and not is_unreadable) or (overlap and not moved):
@@ -140,8 +140,8 @@ def iterate(
         current, before = _Pass(), len(seen)
         for item in current.items(fetch, first, id_field):
             if item[id_field] not in seen:
-                seen.add(item[id_field])
                 yield item
+        seen |= current.ids
         first = None
         if current.rejected > rejected:  # reading a list again finds the same ones again
             on_rejected(current.rejected - rejected)

@@ -47,11 +47,13 @@ class ItemReader:
         if not isinstance(item, dict):
             return None
         found: Item = item
-        for name in (self.id_field, *self.ids):
-            if not isinstance(found.get(name), str) and (identity := id_of(found.get(name))):
-                found[name] = identity
-        if not isinstance(found.get(self.id_field), str) or not found[self.id_field]:
+        identity = id_of(found.get(self.id_field))
+        if identity is None:
             return None
+        found[self.id_field] = identity
+        for name in self.ids:
+            if type(found.get(name)) is int:
+                found[name] = str(found[name])
         parse_fields(found, self.times)
         if self.complete:
             self.complete(found)

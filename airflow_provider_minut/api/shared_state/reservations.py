@@ -96,8 +96,8 @@ def _load(stored: bytes, now: int) -> tuple[int, array[int]]:
         numbers.frombytes(stored)
         latest = now + int(MAX_AHEAD_SECONDS * MICROSECONDS_PER_SECOND)
         reserved = numbers[1:]
-        in_order = all(map(int.__le__, reserved, reserved[1:]))
-        if in_order and max(numbers) <= latest and min(numbers) >= 0:
+        ends = [numbers[0], *reserved[:1], *reserved[-1:]]
+        if min(ends) >= 0 and max(ends) <= latest and reserved.tolist() == sorted(reserved):
             return numbers[0], reserved
     if stored:
         log.debug("The shared reservation log is invalid; it is replaced.")

@@ -38,8 +38,8 @@ def test_jsonl_keeps_everything():
     lines = written("jsonl").decode().splitlines()
     assert json.loads(lines[0]) == {
         **ROWS[0],
-        "event_time": "2026-06-01T12:00:00+00:00",
-        "new": {"b": 1, "a": ["2026-06-01T12:00:00+00:00"]},
+        "event_time": "2026-06-01T12:00:00Z",
+        "new": {"b": 1, "a": ["2026-06-01T12:00:00Z"]},
     }
     assert json.loads(lines[1]) == ROWS[1]
     assert gzip.decompress(written("jsonl.gz")) == written("jsonl")
@@ -49,7 +49,7 @@ def test_jsonl_keeps_everything():
 def test_csv_has_a_header_and_the_rest_as_json():
     header, first, second = csv.reader(io.StringIO(written("csv").decode(), newline=""))
     assert header == ["event_id", "home_id", "event_type", "event_time", "additional_fields"]
-    assert first[3:] == ["2026-06-01T12:00:00+00:00", '{"new": {"a": ["2026-06-01T12:00:00+00:00"], "b": 1}}']
+    assert first[3:] == ["2026-06-01T12:00:00Z", '{"new":{"a":["2026-06-01T12:00:00Z"],"b":1}}']
     assert second == ["2", "b", 'a "quoted", name\nÅngström', "", ""]
 
 
