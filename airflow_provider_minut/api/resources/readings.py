@@ -70,11 +70,11 @@ class ReadingsResource(Resource):
 
         Documented for ``sound_level`` (developer.minut.com, Sensor data); ``temperature``, ``humidity`` and
         ``motion_events`` were seen in public clients of v8, ``pressure`` and ``battery`` in older versions
-        only. The maximum range of a request is
-        not documented: requests begin with ``MAX_WINDOW``, which is halved if the API returns 400 or 422.
-        Whether the number of readings in a response is limited is not documented either: if a response ends
-        before its range, and has more readings than those that were complete, the rest is requested.
-        With fewer readings than the smallest page size in the documentation, it is taken as complete.
+        only. The maximum range of a request is not documented: requests begin with ``MAX_WINDOW``, which is
+        halved if the API returns 400 or 422. Whether the number of readings in a response is limited is not
+        documented either: if a response ends before its range, and has more readings than those that were
+        complete, the rest is requested. With fewer readings than the smallest page size in the
+        documentation, it is taken as complete.
 
         Public clients have seen readings as objects with ``datetime`` and ``value``, and as pairs of a time
         and a value. Of two readings at the same time, one with a value takes precedence.

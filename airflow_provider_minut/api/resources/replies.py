@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 Item = dict[str, Any]
 # Returns an item in the form of api.models; None if it cannot be read.
 Reader = Callable[[Any], Item | None]
-# Fields that accompany a list. A reply with only these is how the API returns an empty list.
+# Fields that accompany a list.
 LIST_COMPANIONS = frozenset({"paging", "time_resolution", "unit"})
 
 
@@ -78,15 +78,23 @@ def list_in(request: str, data: Any, key: str) -> list[Any]:
         items = data.get(key)
         if isinstance(items, list):
             return items
-        if items is None and data.keys() <= LIST_COMPANIONS | {key} and not _expects_items(data):
+        if items is None and _is_empty(data, key):
             return []
     raise MinutResponseError(f"{request} returned no list of {key}, but {shape_text(data)}.")
 
 
-def _expects_items(data: Item) -> bool:
+def _is_empty(data: Item, key: str) -> bool:
+    """Return whether an object without a list means an empty list, and is not another kind of reply."""
+    others = data.keys() - LIST_COMPANIONS - {key}
+    if others and (len(others) == len(data) or any(_has_content(name, data[name]) for name in others)):
+        return False
     paging = data.get("paging")
     total = paging.get("total_count") if isinstance(paging, dict) else None
-    return isinstance(total, int) and total > 0
+    return not (isinstance(total, int) and total > 0)
+
+
+def _has_content(name: str, value: Any) -> bool:
+    return bool(value) and (isinstance(value, dict | list) or name in {"error", "message"})
 
 
 class ReplyReader:

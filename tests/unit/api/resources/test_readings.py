@@ -165,7 +165,16 @@ def test_of_two_readings_at_one_time_that_with_a_value_counts(client, serve_valu
 
 
 @pytest.mark.parametrize(
-    "answer", [None, {}, [], {"values": None}, {"values": []}, {"unit": "", "time_resolution": 300}]
+    "answer",
+    [
+        None,
+        {},
+        [],
+        {"values": None},
+        {"values": []},
+        {"unit": "", "time_resolution": 300},
+        {"unit": "", "brand_new": 5, "list": []},
+    ],
 )
 def test_answer_without_readings_is_nothing(client, serve, answer):
     serve("GET", f"/devices/{DEVICE}/temperature", answer)
