@@ -119,23 +119,24 @@ class Extractor:
     ) -> Iterator[Row]:
         """Yield the rows of all units; one that fails does not affect the others.
 
-        A unit that the account cannot read (403 or 404) is skipped, unless that is all of them. Another
-        error of the API is kept until the others are read, see :meth:`raise_failure`; not if several units
-        in a row fail, because then all of them do.
+        A unit that the account cannot read (403 or 404), or whose ID no path can contain, is skipped, unless
+        that is all of them. Another error of the API is kept until the others are read, see
+        :meth:`raise_failure`; not if several units in a row fail, because then all of them do.
 
         :param units: What is read one after the other; the text of each is its ID.
         :param name: Name of the units, plural.
         :param read: Returns the rows of a unit.
         :raises MinutError: if all units return 403 or 404, and for errors that concern all units.
         """
-        failures_in_a_row = 0
+        skipped = failures_in_a_row = 0
         for unit in self._log_progress(units, name):
             try:
                 yield from read(unit)
-            except (MinutNotFoundError, MinutPermissionError) as error:
-                self.skip(str(unit), str(error))
-                if len(self.left_out) == len(units):
+            except (MinutNotFoundError, MinutPermissionError, MinutConfigurationError) as error:
+                skipped += 1
+                if skipped == len(units):
                     raise
+                self.skip(str(unit), str(error))
             except (MinutServerError, MinutRequestError, MinutResponseError) as error:
                 failures_in_a_row += 1
                 if failures_in_a_row == MAX_FAILURES_IN_A_ROW:

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from airflow_provider_minut.api.models import last_heard
+from airflow_provider_minut.api.resources.base import checked_id
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.extractor import Extractor, Row, count_of
 
@@ -42,6 +43,8 @@ def read_latest(extractor: Extractor) -> Iterator[Row]:
 def read_events(extractor: Extractor) -> Iterator[Any]:
     """Yield the home events, home by home, oldest first."""
     client, selection = extractor.client, extractor.selection
+    for home_id in selection.home_ids:
+        checked_id("home_ids", home_id)
     homes = sorted(selection.home_ids or (home["home_id"] for home in client.iter_homes()))
     extractor.log_plan(f"the events of {count_of(len(homes), 'home')}", len(homes), at_least=True)
 
@@ -62,6 +65,8 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
 def read_readings(extractor: Extractor) -> Iterator[Row]:
     """Yield the readings, device by device, sensor by sensor, oldest first."""
     client, selection = extractor.client, extractor.selection
+    for sensor in selection.sensors:
+        checked_id("sensors", sensor)
     # Whole intervals only, so that an interval has the same time in every extraction. That they start at
     # multiples of time_resolution since the epoch is inferred. An incomplete last interval is left to the
     # next extraction.

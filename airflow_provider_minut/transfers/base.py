@@ -110,7 +110,7 @@ class MinutTransferOperator(BaseOperator):
         self._rows_written = extraction.row_count
         self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
         if extraction.rejected_count:
-            text = "Minut returned %d more that could not be read; see the warnings above for their shapes."
+            text = "Items that could not be read: %d; the warnings above describe their shapes."
             self.log.warning(text, extraction.rejected_count)
         selection = extraction.selection
         times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)

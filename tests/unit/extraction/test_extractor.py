@@ -142,6 +142,33 @@ def test_sensor_and_home_that_the_account_cannot_read_are_left_out(caplog, error
     assert "Skipping b1: GET /x returned it." in caplog.text
 
 
+def test_home_whose_id_no_path_can_contain_is_left_out():
+    account = Account()
+    account.broken = {"b1": MinutConfigurationError("home_id", "must be an ID of Minut")}
+    rows, extraction = extract(account, "events")
+    assert {row["home_id"] for row in rows} == {"b2"}
+    assert extraction.left_out == ["b1"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "selection"),
+    [("events", {"home_ids": ["b1", "../b2"]}), ("readings", {"sensors": ["humidity", "a/b"]})],
+)
+def test_argument_that_no_path_can_contain_is_an_error(dataset, selection):
+    with pytest.raises(MinutConfigurationError, match=f"^{next(iter(selection))}: must be an ID"):
+        extract(Account(), dataset, **selection)
+
+
+def test_sensor_that_is_left_out_beside_a_device_that_left_does_not_cost_the_others():
+    account = Account()
+    account.broken = {"d0/pressure": MinutNotFoundError("GET /x returned 404.")}
+    rows, extraction = extract(
+        account, "readings", device_ids=["d0", "gone"], sensors=["pressure", "humidity"]
+    )
+    assert [row["sensor"] for row in rows] == ["humidity"]
+    assert extraction.left_out == ["gone", "d0/pressure"]
+
+
 def test_account_that_can_read_nothing_is_an_error():
     account = Account()
     account.broken = {home: MinutPermissionError("GET /x returned 403.") for home in ("b1", "b2")}
