@@ -26,23 +26,9 @@ from airflow_provider_minut.exceptions import (
 )
 
 MAX_MESSAGE_CHARACTERS = 300
-# An object with no other fields than these, and a message, is an error body.
-ERROR_FIELDS = {
-    "code",
-    "details",
-    "error",
-    "error_description",
-    "error_key",
-    "errors",
-    "message",
-    "name",
-    "path",
-    "request_id",
-    "status",
-    "status_code",
-    "statusCode",
-    "timestamp",
-}
+# The fields of the error bodies that were seen, and of those of RFC 6749.
+ERROR_FIELDS = {"code", "error", "error_description", "error_key", "message", "name", "status"}
+MIN_ERROR_STATUS = 400
 
 _BY_STATUS: dict[int, type[MinutStatusError]] = {
     401: MinutAuthenticationError,
@@ -103,15 +89,22 @@ def check_no_error(request: str, data: Any, *, secrets: tuple[str, ...] = ()) ->
     :param secrets: Values to redact if the server echoes them.
     :raises MinutResponseError: if it is an error body.
     """
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or not _is_error(data):
         return
     _, message = _code_and_message(data, secrets)
-    if data.get("error_key") or (message and data.keys() <= ERROR_FIELDS):
-        reason = f": {message}" if message else ""
-        raise MinutResponseError(
-            f"{request} returned 200 with an error{reason}.",
-            remedy="Retry later; if it persists, report it to Minut with the message above.",
-        )
+    reason = f": {message}" if message else ""
+    raise MinutResponseError(
+        f"{request} returned an error with a status of success{reason}.",
+        remedy="Retry later; if it persists, report it to Minut with the message above.",
+    )
+
+
+def _is_error(data: dict[str, Any]) -> bool:
+    if data.get("error_key"):
+        return True
+    status = data.get("status")
+    is_error_status = isinstance(status, int) and status >= MIN_ERROR_STATUS
+    return bool(data.get("error") or is_error_status) and data.keys() <= ERROR_FIELDS
 
 
 def error_from_response(request: str, response: Response, *, secrets: tuple[str, ...] = ()) -> MinutError:

@@ -134,7 +134,7 @@ FAULTS = [
     Fault(name="NUL in text", **json_of('{"na\\u0000me": "a\\u0000b"}'), value={"name": "ab"}),
     Fault(name="NaN, Infinity and a number that overflows", **json_of('{"a": [NaN, -Infinity, 1e999, 1.5]}'), value={"a": [None, None, None, 1.5]}),
     Fault(name="An error body with status 200", call=homes, **json_of('{"message": "Internal error", "error_key": "internal"}'),
-          error="MinutResponseError", message="GET /homes returned 200 with an error: Internal error."),
+          error="MinutResponseError", message="GET /homes returned an error with a status of success: Internal error."),
     Fault(name="A text with status 200 instead of a list", call=homes, **json_of('"ok"'), error="MinutResponseError",
           message='GET /homes returned no list of homes, but "text"'),
     Fault(name="The list of homes is missing", call=homes, **json_of('{"ok": true}'), error="MinutResponseError",

@@ -50,11 +50,30 @@ def test_setting_of_the_alarm_that_is_none_is_an_error_that_names_it(client, htt
     assert httpserver.log == []
 
 
-@pytest.mark.parametrize("answer", ["ok", 5, True, {"message": "no", "error_key": "bad_request"}])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "ok",
+        5,
+        True,
+        {"message": "no", "error_key": "bad_request"},
+        {"error": "invalid_request", "error_description": "no"},
+        {"message": "no", "status": 500, "name": "InternalError"},
+    ],
+)
 def test_answer_to_a_write_that_is_none_is_an_error(client, serve, answer):
     serve("PATCH", f"/homes/{HOME}/alarm", answer)
     with pytest.raises(MinutResponseError):
         client.set_alarm(HOME, "on")
+
+
+@pytest.mark.parametrize(
+    "answer", [None, {}, [], {"message": "updated"}, {"status": "ok"}, {"alarm_status": "on"}]
+)
+def test_answer_to_a_write_may_be_any_other_object(client, serve, answer):
+    asked = serve("PATCH", f"/homes/{HOME}/alarm", answer)
+    client.set_alarm(HOME, "on")
+    assert len(asked) == 1
 
 
 def test_home_is_updated_by_put(client, serve):
