@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -30,18 +29,6 @@ MAX_INTERVAL_SECONDS = 86_400.0
 # The name in responses, and that of the latest value, which an older form uses too.
 TIME_FIELDS = ("datetime", "time")
 _READ_FIELDS = {*TIME_FIELDS, "value"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Suspect:
-    """A response that ends before its range and may have been cut.
-
-    :param count: Number of its items.
-    :param until: End of its range.
-    """
-
-    count: int
-    until: datetime
 
 
 class ReadingsResource(Resource):
@@ -72,7 +59,7 @@ class ReadingsResource(Resource):
         ``motion_events`` were seen in public clients of v8, ``pressure`` and ``battery`` in older versions
         only. The maximum range of a request is not documented: requests begin with ``MAX_WINDOW``, which is
         halved if the API returns 400 or 422. Whether the number of readings in a response is limited is not
-        documented either: if a response ends before its range, and has more readings than those that were
+        documented either: if a response does not cover its range, and has more readings than those that were
         complete, the rest is requested. With fewer readings than the smallest page size in the
         documentation, it is taken as complete.
 
@@ -101,12 +88,10 @@ class ReadingsResource(Resource):
             "null_fill": null_fill or None,
         }
         window = self.max_window
-        suspect: _Suspect | None = None
         while start < end:
             until = start + min(window, end - start)
-            params = {"start_at": to_text(start), "end_at": to_text(until), **options}
             try:
-                data = self.request("GET", path, params=params)
+                readings = self._range(path, start, until, options)
             except MinutRequestError as error:
                 half = (until - start) / 2
                 if error.status not in {400, 422} or half < MIN_WINDOW:
@@ -115,18 +100,36 @@ class ReadingsResource(Resource):
                 window = half
                 continue
             self.max_window = window
-            items = list_in(f"GET {path}", data, "values")
-            readings = self._readings(f"GET {path}", items, start, until)
             yield from readings
-            if suspect:
-                self._judge(suspect, readings)
-            covered = readings[-1]["time"] + _interval(data, time_resolution) if readings else until
-            suspect = None
-            if covered >= until:
-                self._was_complete(len(items), is_proof=False)
-            elif self._may_be_cut(len(items)):
-                suspect = _Suspect(len(items), until)
-            start = covered if suspect else until
+            start = until
+
+    def _range(self, path: str, start: datetime, end: datetime, options: Mapping[str, Any]) -> list[Any]:
+        """Return the readings in a time range, in order of time.
+
+        If the response may have been cut, the parts before and after its readings are requested too.
+        """
+        params = {"start_at": to_text(start), "end_at": to_text(end), **options}
+        data = self.request("GET", path, params=params)
+        items = list_in(f"GET {path}", data, "values")
+        readings = self._readings(f"GET {path}", items, start, end)
+        if not readings:
+            return []
+        interval = _interval(data, options["time_resolution"])
+        first, after_last = readings[0]["time"], readings[-1]["time"] + interval
+        if first - start < interval and after_last >= end:
+            self._was_complete(len(items), is_proof=False)
+            return readings
+        if not self._may_be_cut(len(items)):
+            return readings
+        before = self._range(path, start, first, options) if first - start >= interval else []
+        after = self._range(path, after_last, end, options) if after_last < end else []
+        if not (before or after):
+            self._was_complete(len(items), is_proof=True)
+        elif self._limit is None or len(items) < self._limit:
+            self._limit = len(items)
+            text = "Minut returned only %d of the requested readings in one response; requesting the rest."
+            log.info(text, len(items))
+        return [*before, *readings, *after]
 
     def _readings(self, request: str, items: list[Any], start: datetime, end: datetime) -> list[Any]:
         """Return the readings in a time range, in order of time and each time once."""
@@ -151,15 +154,6 @@ class ReadingsResource(Resource):
         if count > self._complete_count:
             self._complete_count, self._complete_responses = count, 0
         self._complete_responses += is_proof and count == self._complete_count
-
-    def _judge(self, suspect: _Suspect, following: list[Any]) -> None:
-        """Learn from the readings that follow a response whether that response was cut."""
-        if not following or following[0]["time"] >= suspect.until:
-            self._was_complete(suspect.count, is_proof=True)
-        elif self._limit is None or suspect.count < self._limit:
-            self._limit = suspect.count
-            text = "Minut returned only %d of the requested readings in one response; requesting the rest."
-            log.info(text, suspect.count)
 
 
 def read_reading(item: Any) -> Item | None:

@@ -204,17 +204,18 @@ def test_answer_of_which_nothing_can_be_read_is_an_error(client, serve, answer):
         readings(client, 12 * MINUTE)
 
 
+@pytest.mark.parametrize("kept", ["oldest", "newest"])
 @pytest.mark.parametrize("limit", [30, 77, 1024, 2000])
-def test_answer_that_is_cut_is_continued(client, httpserver, caplog, limit):
-    """The limit of the API, and where it lies, are not documented."""
+def test_answer_that_is_cut_is_completed(client, httpserver, caplog, limit, kept):
+    """Whether the API has a limit, and which readings it would keep, is not documented."""
     caplog.set_level(logging.INFO)
     asked = []
 
     def handler(request):
         since, until = (from_text(request.args[name]) for name in ("start_at", "end_at"))
         asked.append(since)
-        count = min(limit, (until - since) // (5 * MINUTE))
-        times = [since + number * 5 * MINUTE for number in range(count)]
+        times = [since + number * 5 * MINUTE for number in range((until - since) // (5 * MINUTE))]
+        times = times[:limit] if kept == "oldest" else times[-limit:]
         return Response(json.dumps({"values": [{"datetime": to_text(time), "value": 1} for time in times]}))
 
     httpserver.expect_request(f"/v8/devices/{DEVICE}/temperature").respond_with_handler(handler)
