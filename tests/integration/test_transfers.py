@@ -171,7 +171,7 @@ def test_every_event_comes_exactly_once_although_requests_fail_and_events_arrive
     assert rows["embedded"] == rows["server"]
 
 
-@pytest.mark.parametrize("dataset", ["homes", "devices", "events", "readings"])
+@pytest.mark.parametrize("dataset", ["homes", "devices", "latest", "events", "readings"])
 def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_nothing(
     serve, databases, dataset
 ):
@@ -179,6 +179,7 @@ def test_sqlite_and_postgresql_have_the_same_rows_and_a_repeated_run_changes_not
     order = {
         "homes": "home_id",
         "devices": "device_id",
+        "latest": "device_id, sensor",
         "events": "event_id",
         "readings": "device_id, sensor, time",
     }
