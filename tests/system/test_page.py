@@ -108,7 +108,7 @@ def data_for(shown, role):
 def deliver(shown):
     good = request_bytes(PATH, *delivery(shown.webhook, an_event()))
     forged = request_bytes(PATH, b"{}", {shown.webhook.header: "0" * 64})
-    nonsense = signed(shown.webhook, b'{"event": {"id": 7}}', PATH)
+    nonsense = signed(shown.webhook, b'{"event": {"id": [7]}}', PATH)
     statuses = Sender(port_of(shown.airflow), connections=1).send([good, good, *[forged] * 5, nonsense])
     assert statuses == [201, 204, 401, 401, 401, 401, 401, 400]
 
@@ -152,7 +152,7 @@ def check_data(shown):
     ]
     assert {row["reason"]: row["deliveries"] for row in data["webhooks"][0]["rejected"]} == {
         "wrong signature": 5,
-        "invalid event: id: must be a non-empty string, not int": 1,
+        "invalid event: id: must be a non-empty string, not list": 1,
     }
     text = json.dumps(data)
     issued = [*shown.minut._state._expires, shown.minut.client_secret, "wrongwrong"]
