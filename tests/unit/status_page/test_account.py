@@ -308,7 +308,7 @@ def test_snapshot_of_a_huge_account_fits_into_a_shared_file(make_account, tmp_pa
 
 
 def test_snapshots_are_never_closer_than_their_requests_allow(serve, sent, make_account, clock):
-    serve()
+    serve(lifetime=24 * 3600)  # no refresh in the background, which the clock would overtake
     account = make_account()
     poll([account], clock, hours=2, every=3.0)
     readings = sorted(set(sent))
