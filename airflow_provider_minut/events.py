@@ -67,12 +67,12 @@ def event_payload(event: Mapping[str, Any], *, via: str, redelivered: bool = Fal
     :param redelivered: Whether an asset event with the same ID may already exist.
     :raises ValueError: if one of these fields or the home ID is invalid; the message names the field.
     """
-    event_type = event.get("type")
-    if not isinstance(event_type, str) or not event_type:
-        raise ValueError(f"type: must be a non-empty string, not {type(event_type).__name__}")
     event_id, home_id = id_of(event.get("id")), id_of(event.get("home_id"))
     if event_id is None:
         raise ValueError(f"id: must be a non-empty string, not {type(event.get('id')).__name__}")
+    event_type = event.get("type")
+    if not isinstance(event_type, str) or not event_type:
+        raise ValueError(f"type: must be a non-empty string, not {type(event_type).__name__}")
     for field, name in (("type", event_type), ("home_id", home_id or "-")):
         if not re.fullmatch(_NAME, name):
             raise ValueError(f"{field}: must be letters, digits and _.-")
