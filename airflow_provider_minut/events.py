@@ -104,5 +104,7 @@ def events_in(extra: Any) -> list[EventPayload]:
     """Return the events in the ``extra`` of an asset event; an empty list if it has none."""
     payload = extra.get("payload") if isinstance(extra, dict) else None
     events = payload.get("events") if isinstance(payload, dict) else None
-    # The payload was stored by this provider; a TypedDict is not checked at run time.
-    return [e for e in events if isinstance(e, dict) and "event_id" in e] if isinstance(events, list) else []  # type: ignore[misc]  # see above
+    if not isinstance(events, list):
+        return []
+    stored: list[EventPayload] = events  # by this provider
+    return [event for event in stored if isinstance(event, dict) and "event_id" in event]

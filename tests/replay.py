@@ -74,6 +74,14 @@ class ReplyServer:
         return json.dumps({"conn_type": "minut", "host": self.base_url, "extra": NO_LIMIT, **credentials})
 
 
+def connect(server, monkeypatch, tmp_path):
+    """Point minut_default at a server, and the connection warehouse at an empty SQLite database."""
+    monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
+    monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", server.connection)
+    warehouse = {"conn_type": "sqlite", "host": f"{tmp_path}/warehouse.db"}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse))
+
+
 class Account:
     """What one client was seen to read, and what it means.
 

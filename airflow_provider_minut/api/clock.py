@@ -31,4 +31,4 @@ class Clock:
 
 
 SYSTEM_CLOCK = Clock()
-RANDOM_JITTER: Jitter = random.uniform  # noqa: S311 - spreads load, guards nothing
+RANDOM_JITTER: Jitter = random.uniform  # noqa: S311 - only spreads load; nothing depends on that it cannot be guessed

@@ -6,6 +6,8 @@ import math
 import re
 from typing import Any
 
+from airflow_provider_minut.exceptions import MinutConfigurationError
+
 _NUMBER = re.compile(r"[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
 # A greater whole number cannot be stored exactly as floating-point number.
 MAX_EXACT = 2**53
@@ -45,3 +47,13 @@ def id_of(value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def checked_id(name: str, value: str) -> str:
+    """Return an ID that is safe in a path.
+
+    :raises MinutConfigurationError: if it is not an ID.
+    """
+    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
+        raise MinutConfigurationError(name, "must be an ID of Minut, like 64aa0000000000000000b001")
+    return value

@@ -30,10 +30,9 @@ from airflow_provider_minut.api_check.beliefs import (
     WEBHOOK,
     Belief,
 )
+from airflow_provider_minut.extraction.extractor import DEFAULT_SENSORS, DEFAULT_TIME_RESOLUTION
 
-DEFAULT_SENSORS = ("sound_level", "temperature", "humidity", "motion_events")
 RANGE = timedelta(days=1)
-TIME_RESOLUTION_SECONDS = 300
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +88,7 @@ def _history(sensor: str) -> Endpoint:
         list_key="values",
         around=HISTORY,
         use="" if sensor in DEFAULT_SENSORS else "only if a DAG selects the sensor",
-        params=(("time_resolution", TIME_RESOLUTION_SECONDS), *documented),
+        params=(("time_resolution", DEFAULT_TIME_RESOLUTION), *documented),
         item_type="list" if is_motion else "object",
         ranged=True,
         is_history=True,

@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from airflow_provider_minut.api_check.analysis import Finding
 from airflow_provider_minut.api_check.endpoints import (
-    DEFAULT_SENSORS,
     DEVICES,
     HISTORIES,
     HOME_EVENTS,
@@ -20,6 +19,7 @@ from airflow_provider_minut.api_check.endpoints import (
     WEBHOOKS,
     Endpoint,
 )
+from airflow_provider_minut.extraction.extractor import DEFAULT_SENSORS
 
 
 class Verdict(StrEnum):

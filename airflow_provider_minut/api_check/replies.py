@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from airflow_provider_minut.api.resources.base import checked_id
+from airflow_provider_minut.api.values import checked_id
 from airflow_provider_minut.api_check.endpoints import DEVICES, ENDPOINTS, HOMES, Endpoint
 from airflow_provider_minut.exceptions import MinutConfigurationError
 

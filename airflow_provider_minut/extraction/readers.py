@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from airflow_provider_minut.api.models import last_heard
-from airflow_provider_minut.api.resources.base import checked_id
+from airflow_provider_minut.api.values import checked_id
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.extractor import Extractor, Row, count_of
 

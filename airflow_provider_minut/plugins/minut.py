@@ -35,10 +35,10 @@ class MinutPlugin(AirflowPlugin):
     """
 
     name = "minut_webhooks"
-    fastapi_apps: list[Any] = [  # noqa: RUF012  # as Airflow declares it
+    fastapi_apps: list[Any] = [  # noqa: RUF012 - AirflowPlugin declares it as list[Any], not as ClassVar
         {"app": _LazyApp(), "url_prefix": "/minut", "name": "Minut webhooks"}
     ]
-    external_views: list[Any] = [  # noqa: RUF012  # as Airflow declares it
+    external_views: list[Any] = [  # noqa: RUF012 - AirflowPlugin declares it as list[Any], not as ClassVar
         {
             "name": "Minut",
             "href": "minut/status",  # relative to the path of the UI

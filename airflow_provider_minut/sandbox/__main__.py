@@ -14,7 +14,7 @@ from airflow_provider_minut.sandbox.assumptions import ASSUMPTIONS
 from airflow_provider_minut.sandbox.config import CHOICES, NUMBERS, DeliveryStyle, SandboxConfig
 
 MISSING_EXTRA = "The sandbox needs its extra: pip install 'airflow-provider-minut[sandbox]'"
-SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - a name
+SECRET_VARIABLE = "MINUT_SANDBOX_CLIENT_SECRET"  # noqa: S105 - the name of a variable, not its value
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -91,7 +91,7 @@ def _airflow(command: list[str], environment: dict[str, str], log: Path) -> int:
     deadline = time.monotonic() + COMMAND_TIMEOUT
     with (
         log.open("ab") as output,
-        subprocess.Popen(airflow, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 - constant arguments
+        subprocess.Popen(airflow, env=environment, stdout=output, stderr=output) as process,  # noqa: S603 - no shell, and all arguments are constants
     ):
         while process.poll() is None:
             # Airflow retries a failed task only after minutes; report the error of the first attempt instead.

@@ -49,7 +49,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         self,
         *,
         path: str,
-        format: str = "jsonl.gz",  # noqa: A002 - the usual name
+        format: str = "jsonl.gz",  # noqa: A002 - the word that users of Spark and SQL know; the builtin is not used here
         asset_alias: str | None = None,
         **kwargs: Any,
     ) -> None:

@@ -118,9 +118,9 @@ class MinutToSqlOperator(MinutTransferOperator):
         """
         columns = [*dataset.columns, "additional_fields"]
         condition = " AND ".join(f"{name} = {hook.placeholder}" for name in dataset.key)
-        delete = f"DELETE FROM {self.table} WHERE {condition}"  # noqa: S608 - checked names only
+        delete = f"DELETE FROM {self.table} WHERE {condition}"  # noqa: S608 - `execute` has matched the table with _NAME; columns are constants
         placeholders = ", ".join([hook.placeholder] * len(columns))
-        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({placeholders})"  # noqa: S608 - checked names only
+        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({placeholders})"  # noqa: S608 - `execute` has matched the table with _NAME; columns are constants
         iterator = (_values(dataset, row, as_text=hook.conn_type == "sqlite") for row in rows)
         with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
             if hook.supports_autocommit:

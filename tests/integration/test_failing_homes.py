@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow_provider_minut.exceptions import MinutNotFoundError, MinutResponseError, MinutServerError
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
-from tests.replay import ReplyServer
+from tests.replay import ReplyServer, connect
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
 NOON = "2026-06-01T12:00:00.000Z"
@@ -44,10 +44,7 @@ def broken(monkeypatch, tmp_path):
         return 200, json.dumps({"values": [{"datetime": NOON, "value": 1.5}]})
 
     with ReplyServer(answer) as server:
-        monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
-        monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", server.connection)
-        warehouse = {"conn_type": "sqlite", "host": f"{tmp_path}/warehouse.db"}
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse))
+        connect(server, monkeypatch, tmp_path)
         yield others
 
 

@@ -24,7 +24,7 @@ from airflow_provider_minut.report.analysis import analyze
 from airflow_provider_minut.status_page import account as status_page
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
-from tests.replay import NAMES, Account, ReplyServer, instant
+from tests.replay import NAMES, Account, ReplyServer, connect, instant
 
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure", "battery")
 HOME = "64bb0000000000000000b001"
@@ -39,14 +39,11 @@ def database(tmp_path):
 
 
 @pytest.fixture(params=NAMES)
-def account(request, monkeypatch, tmp_path, database):
+def account(request, monkeypatch, tmp_path):
     """Serve the replies of a file; ``minut_default`` is a connection to them."""
     account = Account(request.param)
     with ReplyServer(account.answer) as server:
-        monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
-        monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", server.connection)
-        warehouse = {"conn_type": "sqlite", "host": str(database)}
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse))
+        connect(server, monkeypatch, tmp_path)
         yield account
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from contextlib import closing
 
@@ -15,7 +14,7 @@ from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObje
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
 from tests.conftest import FakeClock
 from tests.odd_replies import NO_ANSWERS
-from tests.replay import Account, ReplyServer
+from tests.replay import Account, ReplyServer, connect
 
 DATASETS = {
     "homes": ("/homes", "homes"),
@@ -45,10 +44,7 @@ def account(monkeypatch, tmp_path):
         return account.answer(method, path, query, body)
 
     with ReplyServer(answer) as server:
-        monkeypatch.setenv("AIRFLOW__MINUT__SHARED_STATE", f"file://{tmp_path}/state")
-        monkeypatch.setenv("AIRFLOW_CONN_MINUT_DEFAULT", server.connection)
-        warehouse = {"conn_type": "sqlite", "host": f"{tmp_path}/warehouse.db"}
-        monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", json.dumps(warehouse))
+        connect(server, monkeypatch, tmp_path)
         yield account
 
 

@@ -32,7 +32,7 @@ from airflow_provider_minut.exceptions import (
 
 log = logging.getLogger(__name__)
 
-TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - the path of the endpoint, not a password
 # Exactly as on developer.minut.com, including response_type; the same for every refresh.
 TOKEN_FORM = {"grant_type": "client_credentials", "response_type": "token"}
 # RFC 6749, 5.2 and 4.1.2.1: the server rejects the client, with any status.

@@ -57,8 +57,7 @@ class _TimedSocket:
 
 class _TimedResponse(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        # http.client uses only makefile() of a socket.
-        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # see above
+        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]  # of a socket, http.client uses only makefile()
 
 
 class _Connection(urllib3.connection.HTTPConnection):

@@ -74,7 +74,7 @@ def retrying(
 def _failure(state: tenacity.RetryCallState) -> MinutError:
     """Return the error of the latest attempt. tenacity calls this only after transient errors."""
     transient = state.outcome.exception() if state.outcome else None
-    assert isinstance(transient, TransientError)  # noqa: S101 - the only error it retries after
+    assert isinstance(transient, TransientError)  # noqa: S101 - for mypy; tenacity retries only after this error
     return transient.error
 
 

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_minut.api.resources.pagination import Page, iterate
-from airflow_provider_minut.api.resources.replies import ItemReader, ReplyReader, list_in
+from airflow_provider_minut.api.resources.replies import ItemReader, ReplyReader, list_in, total_of
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shapes import shape_text
-from airflow_provider_minut.exceptions import (
-    MinutConfigurationError,
-    MinutRequestError,
-    MinutResponseError,
-)
+from airflow_provider_minut.exceptions import MinutRequestError, MinutResponseError
 
 log = logging.getLogger(__name__)
 
@@ -80,9 +75,7 @@ class Resource:
         request = f"GET {path}"
         data = self.request("GET", path, params=query)
         items = list_in(request, data, key)
-        paging = data.get("paging") if isinstance(data, dict) else None
-        total = paging.get("total_count") if isinstance(paging, dict) else None
-        total = total if type(total) is int and total >= 0 else None
+        total = total_of(data)
         # The last page may happen to have only such items; the pages before it are not lost for that.
         is_rest = offset > 0 and (total is not None or limit is None or len(items) < limit)
         found = self._replies.read_items(request, items, read, may_be_unreadable=is_rest)
@@ -132,13 +125,3 @@ class Resource:
     ) -> Iterator[Any]:
         name = f"list of {key.replace('_', ' ')}"
         return iterate(fetch, read.id_field, first=first, name=name, on_rejected=self._replies.reject)
-
-
-def checked_id(name: str, value: str) -> str:
-    """Return an ID that is safe in a path.
-
-    :raises MinutConfigurationError: if it is not an ID.
-    """
-    if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z0-9_-]+", value):
-        raise MinutConfigurationError(name, "must be an ID of Minut, like 64aa0000000000000000b001")
-    return value

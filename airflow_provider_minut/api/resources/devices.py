@@ -6,8 +6,9 @@ import logging
 from collections.abc import Iterable, Iterator
 
 from airflow_provider_minut.api.models import Device, QuietHours, Reaction
-from airflow_provider_minut.api.resources.base import Resource, checked_id
-from airflow_provider_minut.api.resources.replies import Item, ItemReader
+from airflow_provider_minut.api.resources.base import Resource
+from airflow_provider_minut.api.resources.pagination import Item
+from airflow_provider_minut.api.resources.replies import ItemReader
 from airflow_provider_minut.api.resources.thresholds import (
     check_thresholds,
     merged_thresholds,
@@ -16,7 +17,7 @@ from airflow_provider_minut.api.resources.thresholds import (
     threshold_changes,
 )
 from airflow_provider_minut.api.times import parse_fields
-from airflow_provider_minut.api.values import id_of
+from airflow_provider_minut.api.values import checked_id, id_of
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from itertools import pairwise
 from typing import Any
 
 from airflow_provider_minut.api.models import HomeEvent, UserEvent
-from airflow_provider_minut.api.resources.base import Resource, checked_id
+from airflow_provider_minut.api.resources.base import Resource
 from airflow_provider_minut.api.resources.pagination import Page
 from airflow_provider_minut.api.resources.replies import ItemReader
 from airflow_provider_minut.api.times import check_aware, to_text
+from airflow_provider_minut.api.values import checked_id
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
 # Number of event IDs kept in memory. A range with more events is read in parts.

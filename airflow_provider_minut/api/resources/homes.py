@@ -7,8 +7,9 @@ from typing import Any
 
 from airflow_provider_minut.api.models import Home
 from airflow_provider_minut.api.resources.alarm import check_alarm
-from airflow_provider_minut.api.resources.base import Resource, checked_id
+from airflow_provider_minut.api.resources.base import Resource
 from airflow_provider_minut.api.resources.replies import ItemReader
+from airflow_provider_minut.api.values import checked_id
 
 read_home = ItemReader("home_id", times=("created_at", "grace_period_expires_at", "earliest_alarm_time"))
 

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_minut.api.models import Reading
-from airflow_provider_minut.api.resources.base import DOCUMENTED_PAGE_SIZE, Resource, checked_id
-from airflow_provider_minut.api.resources.replies import Item, list_in
+from airflow_provider_minut.api.resources.base import DOCUMENTED_PAGE_SIZE, Resource
+from airflow_provider_minut.api.resources.pagination import Item
+from airflow_provider_minut.api.resources.replies import list_in
 from airflow_provider_minut.api.times import check_aware, parse_time, to_text
-from airflow_provider_minut.api.values import number_of
+from airflow_provider_minut.api.values import checked_id, number_of
 from airflow_provider_minut.exceptions import MinutRequestError
 
 log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_minut.api.resources.pagination import Item
 from airflow_provider_minut.api.shapes import shape_text
 from airflow_provider_minut.api.times import parse_fields
 from airflow_provider_minut.api.values import id_of
@@ -20,7 +21,6 @@ from airflow_provider_minut.exceptions import MinutResponseError
 
 log = logging.getLogger(__name__)
 
-Item = dict[str, Any]
 # Returns an item in the form of api.models; None if it cannot be read.
 Reader = Callable[[Any], Item | None]
 # Fields that accompany a list.
@@ -83,14 +83,19 @@ def list_in(request: str, data: Any, key: str) -> list[Any]:
     raise MinutResponseError(f"{request} returned no list of {key}, but {shape_text(data)}.")
 
 
+def total_of(data: Any) -> int | None:
+    """Return the length of the whole list of which a reply has a page; ``None`` if it does not say it."""
+    paging = data.get("paging") if isinstance(data, dict) else None
+    total = paging.get("total_count") if isinstance(paging, dict) else None
+    return total if type(total) is int and total >= 0 else None
+
+
 def _is_empty(data: Item, key: str) -> bool:
     """Return whether an object without a list means an empty list, and is not another kind of reply."""
     others = data.keys() - LIST_COMPANIONS - {key}
     if others and (len(others) == len(data) or any(_has_content(name, data[name]) for name in others)):
         return False
-    paging = data.get("paging")
-    total = paging.get("total_count") if isinstance(paging, dict) else None
-    return not (isinstance(total, int) and total > 0)
+    return not total_of(data)
 
 
 def _has_content(name: str, value: Any) -> bool:

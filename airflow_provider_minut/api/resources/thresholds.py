@@ -24,10 +24,9 @@ def check_thresholds(reactions: Iterable[Reaction], quiet_hours: QuietHours | No
             raise MinutConfigurationError(
                 "reactions", 'must be objects with a "type", like "sound_level_high"'
             )
-    # The loop loses the literal type of the keys; the values are checked below.
-    times = {name: (quiet_hours or {}).get(name) for name in ("start", "end")}  # type: ignore[call-overload]  # see above
-    for name, time in times.items() if quiet_hours is not None else ():
-        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(time)):
+    given: Mapping[str, Any] = {} if quiet_hours is None else quiet_hours
+    for name in ("start", "end") if quiet_hours is not None else ():
+        if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", str(given.get(name))):
             raise MinutConfigurationError(
                 "quiet_hours", f"its {name} must be a time like 22:00, in the home's time zone"
             )

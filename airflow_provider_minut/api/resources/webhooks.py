@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from airflow_provider_minut.api.models import Webhook
-from airflow_provider_minut.api.resources.base import Resource, checked_id
+from airflow_provider_minut.api.resources.base import Resource
 from airflow_provider_minut.api.resources.replies import ItemReader
+from airflow_provider_minut.api.values import checked_id
 
 read_webhook = ItemReader("hook_id", times=("created_at",))
 
