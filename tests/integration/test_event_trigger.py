@@ -224,7 +224,9 @@ def test_without_a_state_store_a_restart_starts_with_new_events(sandbox):
     asyncio.run(life())
 
 
-@pytest.mark.skipif(AIRFLOW_VERSION >= (3, 3), reason="there triggers share a stream, see below")
+@pytest.mark.skipif(
+    AIRFLOW_VERSION >= (3, 3), reason="since Airflow 3.3 triggers share a stream, which the next test covers"
+)
 def test_before_3_3_airflow_runs_each_trigger_separately():
     assert find_spec("airflow.triggers.shared_stream") is None
     assert not hasattr(BaseEventTrigger, "shared_stream_key")
