@@ -23,7 +23,7 @@ class Dataset:
 
     :param key: Columns that identify a row.
     :param columns: The known columns and their types: ``text``, ``time``, ``number`` or ``flag``.
-    :param ranged: Whether the rows belong to a time range; otherwise they are the current state.
+    :param time: Column by which the rows of a time range are selected; ``None`` without a range.
     :param read: Yields the rows in an order that depends only on the data, so repeated runs are identical;
         :meth:`rows` gives their columns the right types.
     """
@@ -31,8 +31,18 @@ class Dataset:
     name: str
     key: tuple[str, ...]
     columns: dict[str, str]
-    ranged: bool
+    time: str | None
     read: Callable[[Extractor], Iterator[Row]]
+
+    @property
+    def ranged(self) -> bool:
+        """Whether the rows belong to a time range; otherwise they are the current state."""
+        return self.time is not None
+
+    @property
+    def is_inventory(self) -> bool:
+        """Whether the rows are what the account has now: homes or devices."""
+        return not self.ranged and len(self.key) == 1
 
     def rows(self, extractor: Extractor) -> Iterator[Row]:
         """Yield all rows. A value that does not fit its column is in the row's ``additional_fields``.
@@ -49,7 +59,7 @@ DATASETS = {
             "homes",
             ("home_id",),
             {"home_id": "text", "name": "text", "timezone": "text", "alarm_status": "text"},
-            ranged=False,
+            time=None,
             read=read_homes,
         ),
         Dataset(
@@ -69,28 +79,28 @@ DATASETS = {
                 "last_heard_from_at": "time",
                 "next_heartbeat_at": "time",
             },
-            ranged=False,
+            time=None,
             read=read_devices,
         ),
         Dataset(
             "latest",
             ("device_id", "sensor"),
             {"device_id": "text", "sensor": "text", "time": "time", "value": "number"},
-            ranged=False,
+            time=None,
             read=read_latest,
         ),
         Dataset(
             "events",
             ("event_id",),
             {"event_id": "text", "home_id": "text", "event_type": "text", "event_time": "time"},
-            ranged=True,
+            time="event_time",
             read=read_events,
         ),
         Dataset(
             "readings",
             ("device_id", "sensor", "time"),
             {"device_id": "text", "sensor": "text", "time": "time", "value": "number"},
-            ranged=True,
+            time="time",
             read=read_readings,
         ),
     )

@@ -1,0 +1,1 @@
+"""Loads rows into tables: an upsert by the dataset's key, into databases and Delta Lake."""
