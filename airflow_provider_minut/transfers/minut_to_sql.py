@@ -1,24 +1,15 @@
-"""Transfer from the Minut API to a table of any database with a ``DbApiHook``."""
+"""Transfer from the Minut API to a table of an SQL database."""
 
 from __future__ import annotations
 
-import json
-import re
-import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from datetime import datetime
-from itertools import islice
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
-from airflow_provider_minut.api.times import from_text
-from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.extraction.datasets import Dataset, tabular
-from airflow_provider_minut.extraction.extractor import Row
-from airflow_provider_minut.extraction.formats import FORMATS, read_jsonl
 from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.loading.sql import SqlTable
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -26,22 +17,21 @@ if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import Context
 
-BATCH_ROWS = 1_000
-_NAME = r"[A-Za-z_][A-Za-z0-9_$]*"
-
 
 class MinutToSqlOperator(MinutTransferOperator):
-    """Extract a dataset into a table; rows with an existing key are replaced.
+    """Extract a dataset into a table: rows are inserted, or updated if their key exists.
 
-    Rows are written to a temporary file first. When it is complete, it is loaded in one short transaction: a
-    failed run leaves the table unchanged, and no lock is held during requests to Minut.
+    Rows are staged in bulk and go over in one statement, in one short transaction for each 20,000 rows; no lock
+    is held during requests to Minut. Columns and rows that are not of this dataset are not changed, and several
+    loads may run at once. Before the first request to Minut, the operator tries whether it can load.
 
-    .. seealso:: ``docs/transfers.md`` for all parameters, the tables' columns, and late data, and
+    .. seealso:: ``docs/transfers.md`` for all parameters and late data, ``docs/tables.md`` for the columns, and
         ``dags/minut_to_warehouse.py``
 
     :param conn_id: ID of the database's connection (templated).
-    :param table: Name of the table, with its schema if needed, like ``minut.events`` (templated).
-    :param create_table: Whether to create the table if it does not exist.
+    :param table: Name of the table, with its schema if needed, like ``minut.events``. It is quoted, so its case
+        counts (templated).
+    :param create_table: Whether to create the table, or the columns that it lacks.
     """
 
     template_fields: Sequence[str] = ("conn_id", "table", *MinutTransferOperator.template_fields)
@@ -59,19 +49,15 @@ class MinutToSqlOperator(MinutTransferOperator):
         (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
-        :raises MinutError: the subclass that applies. The table is unchanged; but if only some homes, devices
-            or sensors failed, the rows of the others are loaded.
+        :raises MinutError: the subclass that applies. If only some homes, devices or sensors failed, the rows of
+            the others are loaded.
+        :raises Exception: of the database's driver.
         """
         with self._extraction(context) as (dataset, extraction):
-            if not re.fullmatch(rf"{_NAME}(\.{_NAME}){{0,2}}", self.table):
-                raise MinutConfigurationError(
-                    "table", "must be a plain name like minut_events or schema.table"
-                )
             hook = BaseHook.get_hook(self.conn_id)
-            with tempfile.TemporaryFile() as file:
-                FORMATS["jsonl.gz"](dataset, dataset.rows(extraction), file)
-                file.seek(0)
-                self._load(hook, dataset, tabular(dataset, read_jsonl(file)))
+            table = SqlTable(hook, self.table, dataset, create=self.create_table, loaded_at=datetime.now(UTC))
+            table.prepare()
+            table.load(dataset.rows(extraction))
             extraction.raise_failure()
         where = f"table {self.table} of connection {self.conn_id!r}"
         result = {"table": self.table} | self._result(dataset, extraction, where)
@@ -110,59 +96,3 @@ class MinutToSqlOperator(MinutTransferOperator):
         # Only devices that have checked in since can have new readings.
         last_success = context.get("prev_start_date_success")
         return min(start, last_success) if self.lookback and last_success else None
-
-    def _load(self, hook: DbApiHook, dataset: Dataset, rows: Iterable[Row]) -> None:
-        """Write the rows to the table in one transaction.
-
-        DELETE and INSERT work in every database; the syntax of an upsert differs.
-        """
-        columns = [*dataset.columns, "additional_fields"]
-        condition = " AND ".join(f"{name} = {hook.placeholder}" for name in dataset.key)
-        delete = f"DELETE FROM {self.table} WHERE {condition}"  # noqa: S608 - `execute` has matched the table with _NAME; columns are constants
-        placeholders = ", ".join([hook.placeholder] * len(columns))
-        insert = f"INSERT INTO {self.table} ({', '.join(columns)}) VALUES ({placeholders})"  # noqa: S608 - `execute` has matched the table with _NAME; columns are constants
-        iterator = (_values(dataset, row, as_text=hook.conn_type == "sqlite") for row in rows)
-        with closing(hook.get_conn()) as connection, closing(connection.cursor()) as cursor:
-            if hook.supports_autocommit:
-                hook.set_autocommit(connection, False)
-            if self.create_table:
-                self._create(hook, dataset, cursor)
-            while batch := list(islice(iterator, BATCH_ROWS)):
-                cursor.executemany(delete, [tuple(row[name] for name in dataset.key) for row in batch])
-                cursor.executemany(insert, [tuple(row.values()) for row in batch])
-            connection.commit()
-
-    def _create(self, hook: DbApiHook, dataset: Dataset, cursor: Any) -> None:
-        import sqlalchemy as sa
-        from sqlalchemy.schema import CreateTable
-
-        kinds: dict[str, Any] = {
-            "text": sa.Text(),
-            "time": sa.DateTime(timezone=True),
-            "number": sa.Double(),
-            "flag": sa.Boolean(),
-        }
-        schema, _, name = self.table.rpartition(".")
-        engine = hook.get_sqlalchemy_engine()
-        if sa.inspect(engine).has_table(name, schema or None):
-            return
-        table = sa.Table(name, sa.MetaData(), schema=schema or None)
-        for column, kind in dataset.columns.items():
-            is_key = column in dataset.key
-            # Some databases reject text of unlimited length as a key.
-            column_type = sa.String(100) if is_key and kind == "text" else kinds[kind]
-            table.append_column(sa.Column(column, column_type, primary_key=is_key))
-        table.append_column(sa.Column("additional_fields", sa.Text()))
-        cursor.execute(str(CreateTable(table).compile(dialect=engine.dialect)))
-        self.log.info("Created table %s.", self.table)
-
-
-def _values(dataset: Dataset, row: Row, *, as_text: bool) -> Row:
-    """Return a row for the database. SQLite has no timestamp type: there, times are text in UTC."""
-    for name, kind in dataset.columns.items():
-        if kind == "time":
-            time = from_text(row[name])
-            row[name] = time.isoformat(sep=" ", timespec="milliseconds") if as_text and time else time
-    rest = row["additional_fields"]
-    row["additional_fields"] = json.dumps(rest, ensure_ascii=False, sort_keys=True) if rest else None
-    return row
