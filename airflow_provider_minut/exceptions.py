@@ -6,6 +6,7 @@
     ├── MinutConfigurationError     a setting or an argument is invalid; no request was sent
     ├── MinutConnectionError        no response: name resolution, connection, TLS or timeout
     ├── MinutResponseError          a response that does not match the API
+    ├── MinutCoverageError          fewer readings than min_coverage asks for
     └── MinutStatusError            a response with an error status
         ├── MinutAuthenticationError    401, or the token endpoint rejected the client
         ├── MinutPermissionError        403
@@ -76,6 +77,15 @@ class MinutResponseError(MinutError):
 
     cause = "The response does not come from Minut's API: HTML, a redirect, invalid JSON or a missing field."
     remedy = "Check the API base URL, and whether a login page or a proxy responds instead of Minut."
+
+
+class MinutCoverageError(MinutError):
+    """A transfer delivered its data, but fewer readings than ``min_coverage`` asks for."""
+
+    cause = (
+        "Readings are missing: devices were offline, or have not uploaded yet. What there is was delivered."
+    )
+    remedy = "Retry later, because devices upload late; or check the devices that the task log names."
 
 
 class MinutStatusError(MinutError):

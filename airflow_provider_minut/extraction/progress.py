@@ -7,15 +7,16 @@ read again from its first gap, not from its last reading.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 # Times of readings may be some seconds off the grid. Two readings are further apart than this many intervals
 # only if one is missing between them.
 GAP_INTERVALS = 1.5
 
 
-class StoredSeries(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class StoredSeries:
     """The readings with a value that a destination has of one sensor of a device in a time range.
 
     :param first: Time of the first reading.

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 class MinutToSqlOperator(MinutTransferOperator):
     """Extract a dataset into a table: rows are inserted, or updated if their key exists.
 
-    Rows are staged in bulk and go over in one statement, in one short transaction for each 20,000 rows; no lock
-    is held during requests to Minut. Columns and rows that are not of this dataset are not changed, and several
-    loads may run at once. Before the first request to Minut, the operator tries whether it can load.
+    Rows are staged in bulk and go over in one statement, in one short transaction for each 20,000 rows; no
+    lock is held during requests to Minut. Other columns and other rows are not changed, and several loads may
+    run at once. Before the first request to Minut, the operator tries whether it can load.
 
-    .. seealso:: ``docs/transfers.md`` for all parameters and late data, ``docs/tables.md`` for the columns, and
-        ``dags/minut_to_warehouse.py``
+    .. seealso:: ``docs/transfers.md`` for all parameters and late data, ``docs/tables.md`` for the columns,
+        and ``dags/minut_to_warehouse.py``
 
     :param conn_id: ID of the database's connection (templated).
-    :param table: Name of the table, with its schema if needed, like ``minut.events``. It is quoted, so its case
-        counts (templated).
+    :param table: Name of the table, with its schema if needed, like ``minut.events``. It is quoted, so its
+        case counts (templated).
     :param create_table: Whether to create the table, or the columns that it lacks.
     """
 
@@ -49,8 +49,8 @@ class MinutToSqlOperator(MinutTransferOperator):
         (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
-        :raises MinutError: the subclass that applies. If only some homes, devices or sensors failed, the rows of
-            the others are loaded.
+        :raises MinutError: the subclass that applies. If only some homes, devices or sensors failed, the rows
+            of the others are loaded.
         :raises Exception: of the database's driver.
         """
         with self._extraction(context) as (dataset, extraction):
