@@ -27,7 +27,12 @@ def is_conflict(error: BaseException) -> bool:
     """Return whether another transaction caused an error, so that a repeated transaction may succeed."""
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     number = error.args[0] if error.args else None
-    return state in _SQL_STATES or number in _NUMBERS or bool(_TEXTS.search(str(error)))
+    return (
+        state in _SQL_STATES
+        or isinstance(number, int)
+        and number in _NUMBERS
+        or bool(_TEXTS.search(str(error)))
+    )
 
 
 def is_missing_key(error: BaseException) -> bool:

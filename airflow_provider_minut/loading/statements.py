@@ -162,14 +162,13 @@ class Statements:
         return f"ON DUPLICATE KEY UPDATE {', '.join(f'{stored[name]} = {sent[name]}' for name in updated)}"
 
     def _merge(self, stage: str, columns: Sequence[str]) -> str:
-        def equal(name: str) -> str:
-            return f"minut_target.{self.quoted(name)} = minut_source.{self.quoted(name)}"
-
+        target = self.quoted(self.table.rpartition(".")[2])  # Redshift permits no alias of it
+        on = [f"{target}.{self.quoted(key)} = minut_source.{self.quoted(key)}" for key in self.dataset.key]
+        sets = [f"{self.quoted(name)} = minut_source.{self.quoted(name)}" for name in self._updated(columns)]
         names, values = self._list(columns), self._list(columns, "minut_source.")
         return (
-            f"MERGE INTO {self.name} minut_target USING {stage} minut_source "  # noqa: S608 - identifiers are quoted
-            f"ON ({' AND '.join(map(equal, self.dataset.key))}) "
-            f"WHEN MATCHED THEN UPDATE SET {', '.join(map(equal, self._updated(columns)))} "
+            f"MERGE INTO {self.name} USING {stage} minut_source ON ({' AND '.join(on)}) "  # noqa: S608 - identifiers are quoted
+            f"WHEN MATCHED THEN UPDATE SET {', '.join(sets)} "
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values}){self.dialect.end_of_merge}"
         )
 
