@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
 from airflow_provider_minut.extraction.extractor import Row
-from airflow_provider_minut.extraction.progress import GAP_INTERVALS, Stored, StoredSeries, first_gap
+from airflow_provider_minut.extraction.progress import GAP_FACTOR, Stored, StoredSeries, first_gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class SeriesCounter:
     """
 
     def __init__(self, interval: timedelta) -> None:
-        self._gap = interval * GAP_INTERVALS
+        self._gap = interval * GAP_FACTOR
         self._counted: dict[tuple[str, str], _Count] = {}
 
     @property

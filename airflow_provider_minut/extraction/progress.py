@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 # Times of readings may be some seconds off the grid. Two readings are further apart than this many intervals
 # only if one is missing between them.
-GAP_INTERVALS = 1.5
+GAP_FACTOR = 1.5
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.datasets import Dataset
-from airflow_provider_minut.extraction.progress import GAP_INTERVALS
+from airflow_provider_minut.extraction.progress import GAP_FACTOR
 from airflow_provider_minut.loading.columns import LOADED_AT, table_columns
 from airflow_provider_minut.loading.dialects import Dialect
 
@@ -105,7 +105,7 @@ class Statements:
         """
         device, sensor, time, value = map(self.quoted, ("device_id", "sensor", "time", "value"))
         between = self.dialect.seconds_between.format(time, "next_time")
-        is_gap = f"{between} >= {GAP_INTERVALS * seconds}"
+        is_gap = f"{between} >= {GAP_FACTOR * seconds}"
         following = f"LEAD({time}) OVER (PARTITION BY {device}, {sensor} ORDER BY {time})"
         return (
             f"SELECT {device}, {sensor}, MIN({time}), MAX({time}), COUNT(*), "  # noqa: S608 - identifiers are quoted
