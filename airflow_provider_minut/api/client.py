@@ -14,6 +14,7 @@ from airflow_provider_minut.api.clock import RANDOM_JITTER, SYSTEM_CLOCK, Clock,
 from airflow_provider_minut.api.http.response import check_no_error
 from airflow_provider_minut.api.http.transport import Observer, Transport
 from airflow_provider_minut.api.models import User
+from airflow_provider_minut.api.overlap import DEFAULT_MAX_IN_FLIGHT, checked_max_in_flight
 from airflow_provider_minut.api.rate_limiter import RateLimiter, RateLimitStatus
 from airflow_provider_minut.api.resources.devices import DevicesResource
 from airflow_provider_minut.api.resources.events import EventsResource
@@ -65,9 +66,13 @@ class MinutClient(
         each retry, ``rate_limited`` after each 429, and ``rate_limit_wait`` after each delay by the rate
         limiter; with 1, or the seconds of the delay; and with the ``method`` and ``status`` of an attempt
         (``none`` without a response). Exceptions that it raises are ignored.
+    :param max_in_flight: Maximum number of requests that are in flight or have a reservation, whatever the
+        number of threads; token requests are not counted. The client uses threads to request the pages of a
+        list ahead; with 1 it starts none. ``None``: no maximum, and no threads.
     :param clock: Returns the time, and sleeps.
     :param jitter: Returns a random number between its two arguments; it spreads retries and token refreshes
         of different clients over time.
+    :raises MinutConfigurationError: if ``max_in_flight`` is not a whole number of at least 1.
     """
 
     def __init__(
@@ -78,11 +83,14 @@ class MinutClient(
         state: SharedState = PROCESS_STATE,
         on_secret: Callable[[str], None] = lambda _: None,
         observe: Observer | None = None,
+        max_in_flight: int | None = DEFAULT_MAX_IN_FLIGHT,
         clock: Clock = SYSTEM_CLOCK,
         jitter: Jitter = RANDOM_JITTER,
     ) -> None:
         settings = settings or ClientSettings()
-        super().__init__(settings)
+        if max_in_flight is not None:
+            checked_max_in_flight(max_in_flight)
+        super().__init__(settings, max_in_flight=max_in_flight or 1)
         self._clock, self._state, self._credentials = clock, state, credentials
         self._rate_limiter = RateLimiter(
             state,
@@ -92,7 +100,14 @@ class MinutClient(
             per_minute=settings.requests_per_minute,
             clock=clock,
         )
-        self._transport = Transport(settings, self._rate_limiter, observe=observe, clock=clock, jitter=jitter)
+        self._transport = Transport(
+            settings,
+            self._rate_limiter,
+            observe=observe,
+            max_in_flight=max_in_flight,
+            clock=clock,
+            jitter=jitter,
+        )
         self._tokens = TokenProvider(credentials, self._transport, state=state, on_secret=on_secret)
 
     def request(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from airflow_provider_minut.api.overlap import read_ahead
 from airflow_provider_minut.exceptions import (
     MinutConfigurationError,
     MinutError,
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Row = dict[str, Any]
+# Reads a part of a unit, and returns its rows.
+Part = Callable[[], Iterable[Row]]
 # Every generation of devices has these, as far as is known.
 DEFAULT_SENSORS = ("sound_level", "temperature", "humidity", "motion_events")
 DEFAULT_TIME_RESOLUTION = 300
@@ -71,6 +76,21 @@ class Selection:
             )
 
 
+class _UnitPart(NamedTuple):
+    """A part of a unit.
+
+    :param number: Number of the unit.
+    :param unit: The unit.
+    :param position: Position of the part in the unit.
+    :param read: Reads the part.
+    """
+
+    number: int
+    unit: Any
+    position: int
+    read: Part
+
+
 class Extractor:
     """Counts the rows and requests of an extraction, and logs its plan, progress and failures.
 
@@ -115,26 +135,41 @@ class Extractor:
             yield row
 
     def tolerant(
-        self, units: Collection[Any], name: str, read: Callable[[Any], Iterable[Row]]
+        self, units: Collection[Any], name: str, parts: Callable[[Any], Iterable[Part]]
     ) -> Iterator[Row]:
-        """Yield the rows of all units; one that fails does not affect the others.
+        """Yield the rows of all units, in order; one that fails does not affect the others.
+
+        As many parts are read at once as the client may have requests in flight. If a part fails, so does its
+        unit, and the parts after it are dropped.
 
         A unit that the account cannot read (403 or 404), or whose ID no path can contain, is skipped, unless
         that is all of them. Another error of the API is kept until the others are read, see
         :meth:`raise_failure`; not if several units in a row fail, because then all of them do.
 
-        :param units: What is read one after the other; the text of each is its ID.
+        :param units: What is read; the text of each is its ID.
         :param name: Name of the units, plural.
-        :param read: Returns the rows of a unit.
+        :param parts: Returns the parts of a unit in order, without a request; none if there is nothing to
+            read. Each is called in a thread of its own, and returns its rows.
         :raises MinutError: if all units return 403 or 404, and for errors that concern all units.
         """
+        with closing(self._rows_of_units(units, parts)) as results:
+            yield from self._tolerated(self._log_progress(results, len(units), name), len(units), name)
+
+    def _tolerated(
+        self, results: Iterable[tuple[Any, Iterator[Row]]], count: int, name: str
+    ) -> Iterator[Row]:
+        """Yield the rows of all units as :meth:`tolerant`.
+
+        :param results: Each unit and its rows.
+        :param count: Number of units.
+        """
         skipped = failures_in_a_row = 0
-        for unit in self._log_progress(units, name):
+        for unit, rows in results:
             try:
-                yield from read(unit)
+                yield from rows
             except (MinutNotFoundError, MinutPermissionError, MinutConfigurationError) as error:
                 skipped += 1
-                if skipped == len(units):
+                if skipped == count:
                     raise
                 self.skip(str(unit), str(error))
             except (MinutServerError, MinutRequestError, MinutResponseError) as error:
@@ -145,6 +180,32 @@ class Extractor:
                 self._failure = self._failure or error
             else:
                 failures_in_a_row = 0
+
+    def _rows_of_units(
+        self, units: Collection[Any], parts: Callable[[Any], Iterable[Part]]
+    ) -> Generator[tuple[int, Any, Iterator[Row]]]:
+        """Yield the number of each unit, the unit, and its rows; later units are read meanwhile."""
+        failed: dict[int, int] = {}  # position of the first part that failed, by the number of its unit
+
+        def every_part() -> Iterator[_UnitPart]:
+            for number, unit in enumerate(units):
+                for position, part in enumerate(parts(unit)):
+                    if number in failed:
+                        break
+                    yield _UnitPart(number, unit, position, part)
+
+        def read(one: _UnitPart) -> Iterator[Row]:
+            if one.position > failed.get(one.number, one.position):
+                return
+            try:
+                yield from one.read()
+            except MinutError:
+                failed[one.number] = min(one.position, failed.get(one.number, one.position))
+                raise
+
+        with closing(read_ahead(every_part(), read, max_in_flight=self.client.max_in_flight)) as results:
+            for (number, unit), of_unit in groupby(results, key=lambda result: result[0][:2]):
+                yield number, unit, (row for _, rows in of_unit for row in rows)
 
     def skip(self, identity: str, reason: str) -> None:
         """Record that something that the account cannot read is skipped."""
@@ -175,21 +236,25 @@ class Extractor:
         text = "Plan: %s, %s at %d requests/min, for %s from %s to %s."
         log.info(text, count, duration, rate, target, start, end)
 
-    def _log_progress(self, units: Collection[Any], name: str) -> Iterator[Any]:
-        """Yield the units; periodically log how many are done and how much time is left.
+    def _log_progress(
+        self, results: Iterable[tuple[int, Any, Iterator[Row]]], count: int, name: str
+    ) -> Iterator[tuple[Any, Iterator[Row]]]:
+        """Yield the units and their rows; periodically log how many are done and how much time is left.
 
+        :param results: Number of each unit, the unit, and its rows.
+        :param count: Number of units.
         :param name: Name of the units, plural.
         """
         started = logged = self._monotonic()
-        for number, unit in enumerate(units):
+        for number, unit, of_unit in results:
             now = self._monotonic()
             if number and now - logged >= PROGRESS_SECONDS:
                 logged = now
-                left = _duration((now - started) / number * (len(units) - number))
+                left = _duration((now - started) / number * (count - number))
                 rows, requests = count_of(self.row_count, "row"), count_of(self.request_count, "request")
                 text = "Progress: %d of %d %s, %s, %s; %s left."
-                log.info(text, number, len(units), name, rows, requests, left)
-            yield unit
+                log.info(text, number, count, name, rows, requests, left)
+            yield unit, of_unit
 
 
 def count_of(number: int, noun: str) -> str:

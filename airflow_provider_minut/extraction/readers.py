@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow_provider_minut.api.models import last_heard
 from airflow_provider_minut.api.values import checked_id
 from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.extraction.extractor import Extractor, Row, count_of
+from airflow_provider_minut.extraction.extractor import Extractor, Part, Row, count_of
+
+if TYPE_CHECKING:
+    from airflow_provider_minut.api.client import MinutClient
 
 
 def read_homes(extractor: Extractor) -> Iterator[Any]:
@@ -48,7 +52,7 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
     homes = sorted(selection.home_ids or (home["home_id"] for home in client.iter_homes()))
     extractor.log_plan(f"the events of {count_of(len(homes), 'home')}", len(homes), at_least=True)
 
-    def events(home_id: str) -> Iterator[Any]:
+    def events(home_id: str) -> Iterator[Row]:
         for part in client.iter_home_event_parts(
             home_id,
             start_at=selection.start_at,
@@ -59,7 +63,7 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
                 event.setdefault("home_id", home_id)
                 yield event
 
-    yield from extractor.tolerant(homes, "homes", events)
+    yield from extractor.tolerant(homes, "homes", lambda home_id: [partial(events, home_id)])
 
 
 def read_readings(extractor: Extractor) -> Iterator[Row]:
@@ -78,21 +82,28 @@ def read_readings(extractor: Extractor) -> Iterator[Row]:
     skipped = len(devices) - len(heard)
     target = f"the readings of {count_of(len(heard), 'device')}"
     target += f" ({skipped} more {'have' if skipped > 1 else 'has'} not checked in)" if skipped else ""
-    extractor.log_plan(target, len(series) * math.ceil((end - start) / client.max_window))
+    ranges = {one: _range_of(one, start, end) for one in series}
+    lengths = [until - since for since, until in filter(None, ranges.values())]
+    extractor.log_plan(target, sum(math.ceil(length / client.max_window) for length in lengths))
 
-    def readings(one: Series) -> Iterator[Row]:
+    def windows(one: Series) -> Iterator[Part]:
+        time_range = ranges[one]
+        for since, until in _windows(client, time_range) if time_range else ():
+            yield partial(readings, one, since, until)
+
+    def readings(one: Series, since: datetime, until: datetime) -> Iterator[Row]:
         for reading in client.iter_readings(
             one.device_id,
             one.sensor,
-            start_at=start,
-            end_at=end,
+            start_at=since,
+            end_at=until,
             time_resolution=selection.time_resolution,
             include_min_max=selection.include_min_max,
             null_fill=selection.null_fill,
         ):
             yield {"device_id": one.device_id, "sensor": one.sensor, **reading}
 
-    yield from extractor.tolerant(series, "sensors", readings)
+    yield from extractor.tolerant(series, "sensors", windows)
 
 
 class Series(NamedTuple):
@@ -103,6 +114,22 @@ class Series(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.device_id}/{self.sensor}"
+
+
+def _range_of(_one: Series, start: datetime, end: datetime) -> tuple[datetime, datetime] | None:
+    """Return the time range to read of a series; ``None`` to read nothing of it."""
+    return start, end
+
+
+def _windows(
+    client: MinutClient, time_range: tuple[datetime, datetime]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the time ranges of the requests for a series; shorter ones once the API has rejected one."""
+    start, end = time_range
+    while start < end:
+        until = start + min(client.max_window, end - start)
+        yield start, until
+        start = until
 
 
 def _devices(extractor: Extractor) -> list[Any]:

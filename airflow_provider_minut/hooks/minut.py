@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_minut.api.overlap import DEFAULT_MAX_IN_FLIGHT
 from airflow_provider_minut.get_provider_info import CONN_FIELDS, UI_FIELD_BEHAVIOUR
 from airflow_provider_minut.utils.metrics import count
 
@@ -33,6 +34,8 @@ class MinutHook(BaseHook):
     .. seealso:: ``docs/connection.md`` for the fields of the connection.
 
     :param minut_conn_id: ID of a connection of type ``minut``.
+    :param max_in_flight: Maximum number of requests in flight, see
+        :class:`~airflow_provider_minut.api.client.MinutClient`.
     """
 
     conn_name_attr = "minut_conn_id"
@@ -40,9 +43,12 @@ class MinutHook(BaseHook):
     conn_type = "minut"
     hook_name = "Minut"
 
-    def __init__(self, minut_conn_id: str = default_conn_name) -> None:
+    def __init__(
+        self, minut_conn_id: str = default_conn_name, max_in_flight: int | None = DEFAULT_MAX_IN_FLIGHT
+    ) -> None:
         super().__init__()
         self.minut_conn_id = minut_conn_id
+        self.max_in_flight = max_in_flight
         self._client: MinutClient | None = None
 
     def get_conn(self) -> MinutClient:
@@ -60,7 +66,7 @@ class MinutHook(BaseHook):
 
         The client itself is synchronous: call it through asgiref's ``sync_to_async``. A token is masked in
         the thread that first uses it, and in Airflow 3.1 masking in a thread of ``asyncio.to_thread``
-        terminates the triggerer.
+        terminates the triggerer. For the same reason the client starts no threads itself.
 
         :raises MinutConfigurationError: if the connection is invalid; the error names the field.
         :raises AirflowNotFoundException: if the connection does not exist.
@@ -68,6 +74,7 @@ class MinutHook(BaseHook):
         if self._client is None:
             from asgiref.sync import sync_to_async
 
+            self.max_in_flight = None
             # In a thread: importing requests is slow, and masking waits for the supervisor.
             self._client = await sync_to_async(self.get_conn, thread_sensitive=False)()
         return self._client
@@ -139,7 +146,14 @@ class MinutHook(BaseHook):
             mask_secret(url)
         observe = partial(count, connection.conn_id or self.minut_conn_id)
         state = open_shared_state(conf.shared_state())
-        return MinutClient(credentials, settings, state=state, on_secret=mask_secret, observe=observe)
+        return MinutClient(
+            credentials,
+            settings,
+            state=state,
+            on_secret=mask_secret,
+            observe=observe,
+            max_in_flight=self.max_in_flight,
+        )
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
@@ -170,17 +184,18 @@ class MinutHook(BaseHook):
 
 
 @contextmanager
-def minut_client(minut_conn_id: str) -> Iterator[MinutClient]:
+def minut_client(minut_conn_id: str, *, max_in_flight: int = DEFAULT_MAX_IN_FLIGHT) -> Iterator[MinutClient]:
     """Open the client of a connection for a task; a permanent error fails the task without retries.
 
     :param minut_conn_id: ID of a connection of type ``minut``.
+    :param max_in_flight: Maximum number of requests in flight.
     :raises AirflowFailException: if a permanent error is raised (``exceptions.PERMANENT_ERRORS``).
     :raises AirflowNotFoundException: if there is no such connection.
     """
     # Imported here, because Airflow's retry policies take milliseconds that a DAG file would pay for.
     from airflow_provider_minut.policies.retry import fail_fast
 
-    with fail_fast(), MinutHook(minut_conn_id).get_conn() as client:
+    with fail_fast(), MinutHook(minut_conn_id, max_in_flight).get_conn() as client:
         yield client
 
 

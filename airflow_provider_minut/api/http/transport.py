@@ -7,7 +7,8 @@ import os
 import re
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -27,6 +28,7 @@ from airflow_provider_minut.api.http.retry import (
     TransientError,
     retrying,
 )
+from airflow_provider_minut.api.overlap import check_not_cancelled
 from airflow_provider_minut.api.rate_limiter import RateLimiter
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.exceptions import (
@@ -95,6 +97,8 @@ class Transport:
     :param settings: Base URL, timeouts and retries.
     :param rate_limiter: Delays each attempt.
     :param observe: Called for each request, see :class:`~airflow_provider_minut.api.client.MinutClient`.
+    :param max_in_flight: Maximum number of requests that are in flight or have a reservation; ``None``: no
+        maximum. Requests that are not rate limited are not counted.
     :param clock: Returns the time, and sleeps.
     :param jitter: Returns a random number between its two arguments; it spreads retries over time.
     """
@@ -105,6 +109,7 @@ class Transport:
         rate_limiter: RateLimiter,
         *,
         observe: Observer | None = None,
+        max_in_flight: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
         jitter: Jitter = RANDOM_JITTER,
     ) -> None:
@@ -117,6 +122,8 @@ class Transport:
         self._session: requests.Session | None = None
         self._pid = os.getpid()
         self._lock = threading.Lock()
+        self._max_in_flight = max_in_flight
+        self._in_flight = threading.Semaphore(max_in_flight or 1)
         self._environment: dict[str, Any] = {}
 
     def request(
@@ -188,9 +195,9 @@ class Transport:
         self._session = None
 
     def _attempt(self, call: _Call) -> Any:
-        response = self._exchange(call)
+        response = self._send(call)
         while response.status == 401 and call.auth.rejected():  # at most one replay
-            response = self._exchange(call)
+            response = self._send(call)
         if 200 <= response.status < 300:
             return self._parsed(call, response)
         error = error_from_response(str(call), response, secrets=call.auth.secrets())
@@ -216,6 +223,37 @@ class Transport:
             except Exception:
                 log.debug("The observer of %s failed.", metric, exc_info=True)
 
+    def _send(self, call: _Call) -> Response:
+        """Send one attempt as soon as fewer than the maximum are in flight."""
+        if not call.rate_limited:
+            return self._exchange(call)
+        with self._permit(call):
+            return self._exchange(call)
+
+    @contextmanager
+    def _permit(self, call: _Call) -> Iterator[None]:
+        """Count an attempt as in flight.
+
+        :raises MinutRateLimitError: if other requests were in flight until the deadline.
+        :raises ReadCancelledError: if the result is no longer needed.
+        """
+        check_not_cancelled()
+        if self._max_in_flight is None:
+            yield
+            return
+        self._own_session()  # a fork must not share permits either
+        in_flight = self._in_flight
+        if not in_flight.acquire(timeout=max(call.deadline - self.clock.monotonic(), 0.001)):
+            raise MinutRateLimitError(
+                f"{call} was not sent: {self._max_in_flight} other requests of this client were in flight "
+                "until its deadline.",
+                remedy="Use fewer threads.",
+            )
+        try:
+            yield
+        finally:
+            in_flight.release()
+
     def _exchange(self, call: _Call) -> Response:
         """Send one attempt and read its response; convert network errors to errors of this package."""
         session = self._own_session()
@@ -234,7 +272,9 @@ class Transport:
             call.auth.header()
             if waited := self._rate_limiter.acquire(str(call), deadline=call.deadline):
                 self._report("rate_limit_wait", waited)
-            self.request_count += 1
+            check_not_cancelled()
+            with self._lock:
+                self.request_count += 1
         # Attached after the delay, during which a token may expire. It replaces credentials in the URL.
         request.headers["Authorization"] = call.auth.header()
         now = self.clock.monotonic()
@@ -292,6 +332,7 @@ class Transport:
         """Return the session of this process: a fork must not share connections."""
         if self._pid != os.getpid():
             self._lock = threading.Lock()  # the parent's may be held by a thread that the child does not have
+            self._in_flight = threading.Semaphore(self._max_in_flight or 1)
             self._session, self._pid = None, os.getpid()
         with self._lock:  # threads that start at the same time get the same session
             if self._session is None:

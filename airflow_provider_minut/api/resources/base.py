@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from typing import Any
 
 from airflow_provider_minut.api.resources.pagination import Page, iterate
+from airflow_provider_minut.api.resources.prefetch import PageReader
 from airflow_provider_minut.api.resources.replies import ItemReader, ReplyReader, list_in, total_of
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shapes import shape_text
@@ -24,11 +27,15 @@ class Resource:
     """Base class of the resources.
 
     :param settings: Settings of the client.
+    :param max_in_flight: Number of requests to send at once, for lists and for callers that read several
+        things; 1 starts no threads.
     """
 
-    def __init__(self, settings: ClientSettings) -> None:
+    def __init__(self, settings: ClientSettings, *, max_in_flight: int = 1) -> None:
         self.settings = settings
+        self.max_in_flight = max_in_flight
         self._page_size = PAGE_SIZE
+        self._adaption_lock = threading.Lock()
         self._replies = ReplyReader()
 
     @property
@@ -92,11 +99,15 @@ class Resource:
                 if error.status not in {400, 422} or limit <= DOCUMENTED_PAGE_SIZE:
                     raise
             else:
-                if limit < self._page_size:
-                    log.info("Minut rejected pages of %d items; using pages of %d.", self._page_size, limit)
-                    self._page_size = limit
+                self._adapt_page_size(limit)
                 return page
         raise AssertionError  # the last limit either raised or returned
+
+    def _adapt_page_size(self, limit: int) -> None:
+        with self._adaption_lock:
+            if limit < self._page_size:
+                log.info("Minut rejected pages of %d items; using pages of %d.", self._page_size, limit)
+                self._page_size = limit
 
     def _list(
         self,
@@ -106,14 +117,16 @@ class Resource:
         *,
         params: Mapping[str, Any] = {},
         first: Page | None = None,
+        whole: bool = True,
     ) -> Iterator[Any]:
         """Return each item of a paginated list once.
 
         :param key: Key of the list; also its name in log messages.
         :param first: The page at offset 0, if it is already available.
+        :param whole: Whether the caller reads the whole list, so that pages may be requested ahead.
         """
         return self._iterate(
-            lambda offset: self._adapted_page(path, key, read, offset, params), key, read, first
+            lambda offset: self._adapted_page(path, key, read, offset, params), key, read, first, whole=whole
         )
 
     def _whole_list(self, path: str, key: str, read: ItemReader) -> Iterator[Any]:
@@ -121,7 +134,15 @@ class Resource:
         return self._iterate(lambda offset: self._page(path, key, read, offset, {}, limit=None), key, read)
 
     def _iterate(
-        self, fetch: Callable[[int], Page], key: str, read: ItemReader, first: Page | None = None
+        self,
+        fetch: Callable[[int], Page],
+        key: str,
+        read: ItemReader,
+        first: Page | None = None,
+        *,
+        whole: bool = True,
     ) -> Iterator[Any]:
         name = f"list of {key.replace('_', ' ')}"
-        return iterate(fetch, read.id_field, first=first, name=name, on_rejected=self._replies.reject)
+        at_once = self.max_in_flight if whole else 1
+        with closing(PageReader(fetch, read.id_field, max_in_flight=at_once, first=first)) as pages:
+            yield from iterate(pages, read.id_field, first=first, name=name, on_rejected=self._replies.reject)

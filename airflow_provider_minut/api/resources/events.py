@@ -109,7 +109,7 @@ class EventsResource(Resource):
         """
         if order not in {"asc", "desc"}:
             raise MinutConfigurationError("order", "must be asc or desc")
-        yield from self._list("/events", "events", read_user_event, params={"order": order})
+        yield from self._list("/events", "events", read_user_event, params={"order": order}, whole=False)
 
     def user_events_since(self, since: datetime, known: Container[str] = ()) -> list[dict[str, Any]]:
         """Return the user events since a point in time, newest first, as Minut sent them (``GET /events``).

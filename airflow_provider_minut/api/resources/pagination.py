@@ -46,7 +46,7 @@ def _identity(item: Item | None, id_field: str) -> str | None:
     return item[id_field] if item else None
 
 
-def _end_of(items: list[Item | None], id_field: str) -> tuple[str | None, int]:
+def end_of(items: list[Item | None], id_field: str) -> tuple[str | None, int]:
     """Return the ID of the last readable item, and the number of items from there on.
 
     Without a readable item behind the first one: ``None`` and 0.
@@ -115,7 +115,7 @@ class _Pass:
                 return
             was_unreadable, longest = is_unreadable, max(longest, len(items))
             # After a shift no further check is needed: the list is read again anyway.
-            last, overlap = _end_of(items, id_field) if not self._shifted else (None, 0)
+            last, overlap = end_of(items, id_field) if not self._shifted else (None, 0)
 
 
 def iterate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,6 +12,7 @@ from airflow_provider_minut.api.models import Reading
 from airflow_provider_minut.api.resources.base import DOCUMENTED_PAGE_SIZE, Resource
 from airflow_provider_minut.api.resources.pagination import Item
 from airflow_provider_minut.api.resources.replies import list_in
+from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.times import check_aware, parse_time, to_text
 from airflow_provider_minut.api.values import checked_id, number_of
 from airflow_provider_minut.exceptions import MinutRequestError
@@ -20,9 +22,9 @@ log = logging.getLogger(__name__)
 # Sensors that public clients request: the first four in v8, the others in older versions only. The API may
 # support more.
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events", "pressure", "battery")
-# Time range of one request. The API's maximum is not documented; if it rejects a range, the range is halved,
-# down to the minimum.
-MAX_WINDOW = timedelta(days=7)
+# Time range of one request. The API's maximum is not documented; public clients request 30 days (v8) and 31
+# (v1). If the API rejects a range, the range is halved, down to the minimum.
+MAX_WINDOW = timedelta(days=31)
 MIN_WINDOW = timedelta(hours=1)
 # So many complete responses of one length prove that responses of this length are not cut.
 COMPLETE_RESPONSES = 2
@@ -37,11 +39,16 @@ class ReadingsResource(Resource):
 
     # Time range of one request; shorter after the API rejected it.
     max_window = MAX_WINDOW
-    # The greatest number of readings in a response that was certainly complete, and how many of these
-    # responses there were.
+    # Threads learn from each other's responses. The greatest number of readings in a response that was
+    # certainly complete, and how many of these responses there were.
     _complete_count = _complete_responses = 0
     # The number of readings in a response that was cut, if there was one.
     _limit: int | None = None
+
+    def __init__(self, settings: ClientSettings, *, max_in_flight: int = 1) -> None:
+        super().__init__(settings, max_in_flight=max_in_flight)
+        # Held while a shorter range is tried: threads whose ranges are rejected together try one at a time.
+        self._window_lock = threading.Lock()
 
     def iter_readings(
         self,
@@ -88,21 +95,39 @@ class ReadingsResource(Resource):
             "include_min_max": include_min_max or None,
             "null_fill": null_fill or None,
         }
-        window = self.max_window
         while start < end:
-            until = start + min(window, end - start)
+            until = start + min(self.max_window, end - start)
             try:
                 readings = self._range(path, start, until, options)
             except MinutRequestError as error:
-                half = (until - start) / 2
-                if error.status not in {400, 422} or half < MIN_WINDOW:
+                if not _is_rejected(error, until - start):
                     raise
-                log.info("Minut rejected a request for %s of readings; trying %s.", until - start, half)
-                window = half
-                continue
-            self.max_window = window
+                until, readings = self._shorter_range(path, start, until, options)
             yield from readings
             start = until
+
+    def _shorter_range(
+        self, path: str, start: datetime, rejected: datetime, options: Mapping[str, Any]
+    ) -> tuple[datetime, list[Any]]:
+        """Find a shorter range that the API accepts; return its end and its readings.
+
+        :param rejected: End of the range that the API rejected.
+        """
+        with self._window_lock:
+            window = rejected - start
+            while True:
+                # Another thread may have found one meanwhile.
+                shorter = self.max_window if self.max_window < window else window / 2
+                log.info("Minut rejected a request for %s of readings; trying %s.", window, shorter)
+                window = shorter
+                try:
+                    readings = self._range(path, start, start + window, options)
+                except MinutRequestError as error:
+                    if not _is_rejected(error, window):
+                        raise
+                else:
+                    self.max_window = min(self.max_window, window)
+                    return start + window, readings
 
     def _range(self, path: str, start: datetime, end: datetime, options: Mapping[str, Any]) -> list[Any]:
         """Return the readings in a time range, in order of time.
@@ -126,10 +151,8 @@ class ReadingsResource(Resource):
         after = self._range(path, after_last, end, options) if after_last < end else []
         if not (before or after):
             self._was_complete(len(items), is_proof=True)
-        elif self._limit is None or len(items) < self._limit:
-            self._limit = len(items)
-            text = "Minut returned only %d of the requested readings in one response; requesting the rest."
-            log.info(text, len(items))
+        else:
+            self._was_cut(len(items))
         return [*before, *readings, *after]
 
     def _readings(self, request: str, items: list[Any], start: datetime, end: datetime) -> list[Any]:
@@ -152,9 +175,24 @@ class ReadingsResource(Resource):
         return count >= DOCUMENTED_PAGE_SIZE and (count > self._complete_count or not proven)
 
     def _was_complete(self, count: int, *, is_proof: bool) -> None:
-        if count > self._complete_count:
-            self._complete_count, self._complete_responses = count, 0
-        self._complete_responses += is_proof and count == self._complete_count
+        with self._adaption_lock:
+            if count > self._complete_count:
+                self._complete_count, self._complete_responses = count, 0
+            self._complete_responses += is_proof and count == self._complete_count
+
+    def _was_cut(self, count: int) -> None:
+        with self._adaption_lock:
+            if self._limit is None or count < self._limit:
+                self._limit = count
+                text = (
+                    "Minut returned only %d of the requested readings in one response; requesting the rest."
+                )
+                log.info(text, count)
+
+
+def _is_rejected(error: MinutRequestError, window: timedelta) -> bool:
+    """Return whether the API may accept half of a time range that it rejected."""
+    return error.status in {400, 422} and window / 2 >= MIN_WINDOW
 
 
 def read_reading(item: Any) -> Item | None:

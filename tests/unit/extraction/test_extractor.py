@@ -30,6 +30,7 @@ class Account:
     def __init__(self, heard=(START, START, START)):
         self.settings = SimpleNamespace(requests_per_minute=120)
         self.max_window = timedelta(days=7)
+        self.max_in_flight = 1
         self.request_count = 5
         self.rejected_count = 2
         self.calls = []
