@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
+from airflow_provider_minut.extraction.datasets import READINGS, Dataset
 from airflow_provider_minut.extraction.extractor import Row
 from airflow_provider_minut.extraction.progress import GAP_FACTOR, Stored, StoredSeries, first_gap
 
@@ -74,7 +75,11 @@ class SeriesCounter:
         """What there is of each series so far."""
         return {series: StoredSeries(*astuple(count)) for series, count in self._counted.items()}
 
-    def counted(self, readings: Iterable[Row]) -> Iterator[Row]:
+    def counted(self, dataset: Dataset, rows: Iterator[Row]) -> Iterator[Row]:
+        """Yield rows, and count them if they are readings."""
+        return self._counted_readings(rows) if dataset.name == READINGS else rows
+
+    def _counted_readings(self, readings: Iterable[Row]) -> Iterator[Row]:
         """Yield readings, which are in the order of time in each series."""
         for reading in readings:
             if reading.get("value") is not None:

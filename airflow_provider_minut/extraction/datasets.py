@@ -52,6 +52,7 @@ class Dataset:
         return extractor.counted(typed(self.columns, self.read(extractor)))
 
 
+READINGS = "readings"
 DATASETS = {
     dataset.name: dataset
     for dataset in (
@@ -97,7 +98,7 @@ DATASETS = {
             read=read_events,
         ),
         Dataset(
-            "readings",
+            READINGS,
             ("device_id", "sensor", "time"),
             {"device_id": "text", "sensor": "text", "time": "time", "value": "number"},
             time="time",

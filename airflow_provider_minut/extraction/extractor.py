@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +21,7 @@ from airflow_provider_minut.exceptions import (
     MinutResponseError,
     MinutServerError,
 )
+from airflow_provider_minut.extraction.progress import Stored
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
@@ -53,8 +54,10 @@ class Selection:
         since the epoch.
     :param include_min_max: Whether to add the minimum and maximum of each reading's interval.
     :param null_fill: Whether to add the intervals without a value.
-    :param heard_since: Skip the readings of devices that have not checked in since this time (aware).
-        Default: the start.
+    :param late_within: How long before the start readings may be missing in a destination that knows what it
+        has: they are read again from the first gap.
+    :param only_missing: Whether to read only from the first gap of what the destination has, even within the
+        time range.
     :raises MinutConfigurationError: if the time range is empty.
     """
 
@@ -67,13 +70,42 @@ class Selection:
     time_resolution: int = DEFAULT_TIME_RESOLUTION
     include_min_max: bool = False
     null_fill: bool = False
-    heard_since: datetime | None = None
+    late_within: timedelta = timedelta(0)
+    only_missing: bool = False
 
     def __post_init__(self) -> None:
+        if type(self.time_resolution) is not int or self.time_resolution < 1:
+            raise MinutConfigurationError("time_resolution", "must be a whole number of seconds, at least 1")
+        if self.late_within < timedelta(0):
+            raise MinutConfigurationError("late_within", "must not be negative")
         if self.start_at >= self.end_at:
             raise MinutConfigurationError(
                 "start_at", "must be before end_at; a run without a data interval has an empty range"
             )
+
+    @property
+    def interval(self) -> timedelta:
+        """The length of the interval of a reading."""
+        return timedelta(seconds=self.time_resolution)
+
+    @property
+    def readings_range(self) -> tuple[datetime, datetime]:
+        """The time range in whole intervals, so that an interval has the same time in every extraction.
+
+        That intervals start at multiples of ``time_resolution`` since the epoch is inferred. An incomplete
+        last interval is left to the next extraction.
+        """
+        return self.floor(self.start_at), self.floor(self.end_at)
+
+    @property
+    def late_since(self) -> datetime:
+        """Since when late readings are read, if they are missing."""
+        return self.floor(self.start_at - self.late_within)
+
+    def floor(self, time: datetime) -> datetime:
+        """Return the start of the interval of a reading."""
+        seconds = self.time_resolution
+        return datetime.fromtimestamp(time.timestamp() // seconds * seconds, UTC)
 
 
 class _UnitPart(NamedTuple):
@@ -89,6 +121,26 @@ class _UnitPart(NamedTuple):
     unit: Any
     position: int
     read: Part
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The units that have been read.
+
+    :param position: Position of the last one in the list of all units.
+    :param unit: Text of the last one.
+    :param failed: Those up to the last one that failed or were skipped, as text.
+    """
+
+    position: int
+    unit: str
+    failed: tuple[str, ...] = ()
+
+    def among(self, units: Sequence[Any]) -> set[str]:
+        """Return which of the units have been read; none if these are other units."""
+        if self.position >= len(units) or str(units[self.position]) != self.unit:
+            return set()
+        return {str(unit) for unit in units[: self.position + 1]} - set(self.failed)
 
 
 class Extractor:
@@ -107,6 +159,12 @@ class Extractor:
         self.row_count = 0
         self.left_out: list[str] = []
         """IDs of what the account cannot read (403 or 404), and is skipped."""
+        self.stored: Stored | None = None
+        """What the destination has of the readings; ``None`` if it does not know."""
+        self.done: Done | None = None
+        """Which homes or sensors have been read; those of an earlier attempt are not read again."""
+        self.series: Collection[tuple[str, str]] = ()
+        """Device ID and sensor of all readings that the account may have."""
         self._failure: MinutError | None = None
         self._monotonic = monotonic
         self._requests_before = client.request_count
@@ -135,7 +193,12 @@ class Extractor:
             yield row
 
     def tolerant(
-        self, units: Collection[Any], name: str, parts: Callable[[Any], Iterable[Part]]
+        self,
+        units: Collection[Any],
+        name: str,
+        parts: Callable[[Any], Iterable[Part]],
+        *,
+        of: Sequence[Any],
     ) -> Iterator[Row]:
         """Yield the rows of all units, in order; one that fails does not affect the others.
 
@@ -150,21 +213,32 @@ class Extractor:
         :param name: Name of the units, plural.
         :param parts: Returns the parts of a unit in order, without a request; none if there is nothing to
             read. Each is called in a thread of its own, and returns its rows.
+        :param of: All units, of which these are some, in the same order.
         :raises MinutError: if all units return 403 or 404, and for errors that concern all units.
         """
-        with closing(self._rows_of_units(units, parts)) as results:
-            yield from self._tolerated(self._log_progress(results, len(units), name), len(units), name)
+        done = self.done.among(of) if self.done else set()
+        if not done:
+            self.done = None
+        missing = [unit for unit in units if str(unit) not in done]
+        with closing(self._rows_of_units(missing, parts)) as results:
+            progress = self._log_progress(results, len(missing), name)
+            yield from self._tolerated(progress, len(missing), name, [str(unit) for unit in of])
 
     def _tolerated(
-        self, results: Iterable[tuple[Any, Iterator[Row]]], count: int, name: str
+        self, results: Iterable[tuple[Any, Iterator[Row]]], count: int, name: str, of: Sequence[str]
     ) -> Iterator[Row]:
         """Yield the rows of all units as :meth:`tolerant`.
 
         :param results: Each unit and its rows.
         :param count: Number of units.
+        :param of: All units, of which these are some, as text.
         """
+        positions = {unit: position for position, unit in enumerate(of)}
+        failed = set(self.done.failed) if self.done else set()
+        last = self.done.position if self.done else 0
         skipped = failures_in_a_row = 0
         for unit, rows in results:
+            failed.add(str(unit))
             try:
                 yield from rows
             except (MinutNotFoundError, MinutPermissionError, MinutConfigurationError) as error:
@@ -180,6 +254,9 @@ class Extractor:
                 self._failure = self._failure or error
             else:
                 failures_in_a_row = 0
+                failed.remove(str(unit))
+            last = max(last, positions[str(unit)])
+            self.done = Done(last, of[last], tuple(sorted(failed)))
 
     def _rows_of_units(
         self, units: Collection[Any], parts: Callable[[Any], Iterable[Part]]

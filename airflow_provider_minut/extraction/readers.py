@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,6 +13,7 @@ from airflow_provider_minut.api.models import last_heard
 from airflow_provider_minut.api.values import checked_id
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.extractor import Extractor, Part, Row, count_of
+from airflow_provider_minut.extraction.progress import first_gap, read_from
 
 if TYPE_CHECKING:
     from airflow_provider_minut.api.client import MinutClient
@@ -63,7 +64,7 @@ def read_events(extractor: Extractor) -> Iterator[Any]:
                 event.setdefault("home_id", home_id)
                 yield event
 
-    yield from extractor.tolerant(homes, "homes", lambda home_id: [partial(events, home_id)])
+    yield from extractor.tolerant(homes, "homes", lambda home_id: [partial(events, home_id)], of=homes)
 
 
 def read_readings(extractor: Extractor) -> Iterator[Row]:
@@ -71,24 +72,23 @@ def read_readings(extractor: Extractor) -> Iterator[Row]:
     client, selection = extractor.client, extractor.selection
     for sensor in selection.sensors:
         checked_id("sensors", sensor)
-    # Whole intervals only, so that an interval has the same time in every extraction. That they start at
-    # multiples of time_resolution since the epoch is inferred. An incomplete last interval is left to the
-    # next extraction.
-    start = _floor(selection.start_at, selection.time_resolution)
-    end = _floor(selection.end_at, selection.time_resolution)
     devices = _devices(extractor)
-    heard = [device for device in devices if _may_have_readings(device, selection.heard_since or start)]
-    series = [Series(device["device_id"], sensor) for device in heard for sensor in selection.sensors]
-    skipped = len(devices) - len(heard)
-    target = f"the readings of {count_of(len(heard), 'device')}"
-    target += f" ({skipped} more {'have' if skipped > 1 else 'has'} not checked in)" if skipped else ""
-    ranges = {one: _range_of(one, start, end) for one in series}
-    lengths = [until - since for since, until in filter(None, ranges.values())]
-    extractor.log_plan(target, sum(math.ceil(length / client.max_window) for length in lengths))
+    heard = {
+        Series(device["device_id"], sensor): last_heard(device)
+        for device in devices
+        for sensor in selection.sensors
+    }
+    extractor.series = list(heard)
+    since = _late_since(extractor)
+    ranges = {
+        series: time_range
+        for series, last in heard.items()
+        if (time_range := _range_of(extractor, series, since, last))
+    }
+    _log_readings_plan(extractor, len(devices), ranges)
 
     def windows(one: Series) -> Iterator[Part]:
-        time_range = ranges[one]
-        for since, until in _windows(client, time_range) if time_range else ():
+        for since, until in _windows(client, ranges[one]):
             yield partial(readings, one, since, until)
 
     def readings(one: Series, since: datetime, until: datetime) -> Iterator[Row]:
@@ -103,7 +103,7 @@ def read_readings(extractor: Extractor) -> Iterator[Row]:
         ):
             yield {"device_id": one.device_id, "sensor": one.sensor, **reading}
 
-    yield from extractor.tolerant(series, "sensors", windows)
+    yield from extractor.tolerant(ranges, "sensors", windows, of=list(heard))
 
 
 class Series(NamedTuple):
@@ -116,9 +116,45 @@ class Series(NamedTuple):
         return f"{self.device_id}/{self.sensor}"
 
 
-def _range_of(_one: Series, start: datetime, end: datetime) -> tuple[datetime, datetime] | None:
-    """Return the time range to read of a series; ``None`` to read nothing of it."""
-    return start, end
+def _late_since(extractor: Extractor) -> datetime:
+    """Return since when readings may be missing: what is older than all that is there was never requested."""
+    selection, stored = extractor.selection, extractor.stored or {}
+    start, _ = selection.readings_range
+    earliest = min((series.first for series in stored.values()), default=start)
+    return min(start, max(selection.late_since, selection.floor(earliest)))
+
+
+def _range_of(
+    extractor: Extractor, series: Series, since: datetime, heard: datetime | None
+) -> tuple[datetime, datetime] | None:
+    """Return the time range to read of a series; ``None`` if there can be nothing new.
+
+    :param since: Since when readings may be missing.
+    :param heard: When the device checked in last. It uploads only then (documented), so no reading after this
+        time is missing.
+    """
+    selection, stored = extractor.selection, extractor.stored
+    start, end = selection.readings_range
+    may_be_new = heard is None or heard >= start
+    if stored is None:
+        return (start, end) if may_be_new else None
+    known = stored.get(series)
+    if first_gap(known, since, selection.interval) < (min(end, selection.floor(heard)) if heard else end):
+        begin = read_from(known, since, selection.interval)
+        return (begin if selection.only_missing else min(begin, start)), end
+    return (start, end) if may_be_new and not selection.only_missing else None
+
+
+def _log_readings_plan(
+    extractor: Extractor, devices: int, ranges: Mapping[Series, tuple[datetime, datetime]]
+) -> None:
+    selected = len({series.device_id for series in ranges})
+    target, skipped = f"the readings of {count_of(selected, 'device')}", devices - selected
+    if skipped:
+        reason = "nothing missing" if extractor.selection.only_missing else "not checked in"
+        target += f" ({skipped} more {'have' if skipped > 1 else 'has'} {reason})"
+    window = extractor.client.max_window
+    extractor.log_plan(target, sum(math.ceil((end - start) / window) for start, end in ranges.values()))
 
 
 def _windows(
@@ -167,13 +203,3 @@ def _selected(extractor: Extractor, items: Iterable[Any], id_field: str, ids: Co
     for identity in missing:
         extractor.skip(identity, f"this account has no such {id_field}.")
     return found
-
-
-def _may_have_readings(device: Any, since: datetime) -> bool:
-    """Return whether the device may have uploaded since; it uploads only when it checks in (documented)."""
-    heard = last_heard(device)
-    return heard is None or heard >= since
-
-
-def _floor(time: datetime, seconds: int) -> datetime:
-    return datetime.fromtimestamp(time.timestamp() // seconds * seconds, UTC)

@@ -27,12 +27,8 @@ def is_conflict(error: BaseException) -> bool:
     """Return whether another transaction caused an error, so that a repeated transaction may succeed."""
     state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     number = error.args[0] if error.args else None
-    return (
-        state in _SQL_STATES
-        or isinstance(number, int)
-        and number in _NUMBERS
-        or bool(_TEXTS.search(str(error)))
-    )
+    has_number = isinstance(number, int) and number in _NUMBERS
+    return has_number or state in _SQL_STATES or bool(_TEXTS.search(str(error)))
 
 
 def is_missing_key(error: BaseException) -> bool:

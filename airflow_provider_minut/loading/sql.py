@@ -97,15 +97,17 @@ class SqlTable:
         self._columns = {name: kind for name, kind in self._columns.items() if name in present}
         self._retrying(self._try)
 
-    def load(self, rows: Iterable[Row]) -> None:
-        """Insert the rows, or update those whose key exists. The rows of each transaction are all loaded.
+    def load(self, rows: Iterable[Row], *, on_commit: Callable[[], None] = lambda: None) -> None:
+        """Insert the rows, or update those whose key exists.
 
         :param rows: As :meth:`Dataset.rows` yields them.
+        :param on_commit: Called when all rows that were read so far are loaded.
         :raises Exception: of the driver.
         """
         iterator = table_rows(self._dataset, rows, self._loaded_at)
         while chunk := list(islice(iterator, CHUNK_ROWS)):
             self._retrying(self._upsert, self._in_order(chunk))
+            on_commit()
 
     def stored_series(
         self, start_at: datetime, end_at: datetime, interval: timedelta

@@ -1,30 +1,39 @@
-"""Base of the transfers: which data of the account to read."""
+"""Base of the transfers: which data of the account to read, and what is reported about it."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_minut.exceptions import MinutConfigurationError
-from airflow_provider_minut.extraction.datasets import Dataset, checked_dataset
+from airflow_provider_minut.api.overlap import DEFAULT_MAX_IN_FLIGHT
+from airflow_provider_minut.exceptions import MinutConfigurationError, MinutCoverageError
+from airflow_provider_minut.extraction.completeness import Completeness
+from airflow_provider_minut.extraction.datasets import READINGS, Dataset, checked_dataset
 from airflow_provider_minut.extraction.extractor import (
     DEFAULT_SENSORS,
     DEFAULT_TIME_RESOLUTION,
     Extractor,
+    Row,
     Selection,
 )
+from airflow_provider_minut.extraction.progress import Stored, StoredSeries
 from airflow_provider_minut.hooks.minut import MinutHook, minut_client
-from airflow_provider_minut.utils.validation import checked_names, checked_time
+from airflow_provider_minut.loading.resume import Resume
+from airflow_provider_minut.utils.validation import checked_names, checked_share, checked_time
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk import Context
 
+# Gaps in the result and in the log; a long result does not fit into XCom.
+MAX_REPORTED_GAPS = 20
+# Devices that were offline for longer are rare, and reading further back takes more requests.
+DEFAULT_LATE_WITHIN = timedelta(days=14)
 # The time range of a dataset that has none.
 _ALL_TIME = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
@@ -47,8 +56,15 @@ class MinutTransferOperator(BaseOperator):
         since the epoch.
     :param include_min_max: Whether to add the minimum and maximum of each reading's interval.
     :param null_fill: Whether to add the intervals without a value.
+    :param min_coverage: Share of the expected readings of each sensor, from 0 to 1, below which the task
+        fails after it has delivered what there is. Default: it never fails for that.
+    :param max_in_flight: Number of requests that may be in flight at once. The rate limit applies anyway.
     :param minut_conn_id: ID of a connection of type ``minut`` (templated).
     """
+
+    # Only tables know what they have.
+    late_within = timedelta(0)
+    only_missing = False
 
     template_fields: Sequence[str] = (
         "dataset",
@@ -75,6 +91,8 @@ class MinutTransferOperator(BaseOperator):
         time_resolution: int = DEFAULT_TIME_RESOLUTION,
         include_min_max: bool = False,
         null_fill: bool = False,
+        min_coverage: float | None = None,
+        max_in_flight: int = DEFAULT_MAX_IN_FLIGHT,
         minut_conn_id: str = MinutHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -90,14 +108,18 @@ class MinutTransferOperator(BaseOperator):
         self.time_resolution = time_resolution
         self.include_min_max = include_min_max
         self.null_fill = null_fill
+        self.min_coverage = min_coverage
+        self.max_in_flight = max_in_flight
         self.minut_conn_id = minut_conn_id
         self._read_from = ""
         self._rows_written: int | None = None
+        self._coverage: dict[str, float] = {}
 
     @contextmanager
     def _extraction(self, context: Context) -> Iterator[tuple[Dataset, Extractor]]:
         """Open an extraction; return it with its dataset."""
-        with minut_client(self.minut_conn_id) as client:
+        with minut_client(self.minut_conn_id, max_in_flight=self.max_in_flight) as client:
+            checked_share("min_coverage", self.min_coverage)
             dataset = checked_dataset(self.dataset)
             selection = self._selection(context, ranged=dataset.ranged)
             self._read_from = client.settings.base_url
@@ -105,14 +127,18 @@ class MinutTransferOperator(BaseOperator):
             self.log.info(text, dataset.name, self._read_from, self.minut_conn_id)
             yield dataset, Extractor(client, selection)
 
-    def _result(self, dataset: Dataset, extraction: Extractor, where: str) -> dict[str, Any]:
-        """Log how many rows were written to where, and the cost; return what all results have."""
+    def _result(self, dataset: Dataset, extraction: Extractor, stored: Stored, where: str) -> dict[str, Any]:
+        """Log how many rows were written to where, and the cost; return what all results have.
+
+        :param stored: What there is of the readings in the time range.
+        """
         self._rows_written = extraction.row_count
         self.log.info("%d %s in %s; %s.", extraction.row_count, self.dataset, where, extraction.cost)
         if extraction.rejected_count:
             text = "Items that could not be read: %d; the warnings above describe their shapes."
             self.log.warning(text, extraction.rejected_count)
         selection = extraction.selection
+        completeness = self._completeness(extraction, stored) if dataset.name == READINGS else {}
         times = (selection.start_at, selection.end_at) if dataset.ranged else (None, None)
         covered = dict(zip(("start_at", "end_at"), (t and t.isoformat() for t in times), strict=True))
         return {
@@ -121,7 +147,32 @@ class MinutTransferOperator(BaseOperator):
             "left_out": extraction.left_out,
             "requests": extraction.request_count,
             **covered,
+            **completeness,
         }
+
+    def _completeness(self, extraction: Extractor, stored: Stored) -> dict[str, Any]:
+        """Log and return the coverage of the time range, and the first gaps."""
+        selection = extraction.selection
+        left_out = set(extraction.left_out)
+        series = [one for one in extraction.series if not left_out.intersection((str(one), one[0]))]
+        completeness = Completeness(series, stored, *selection.readings_range, selection.interval)
+        self._coverage, gaps = completeness.coverage(), list(completeness.gaps())
+        shares = ", ".join(f"{sensor} {share:.2%}" for sensor, share in self._coverage.items())
+        self.log.info("Coverage of the time range: %s. Series with a gap: %d.", shares, len(gaps))
+        for gap in gaps[:MAX_REPORTED_GAPS]:
+            self.log.info("Missing: %s.", gap)
+        return {"coverage": self._coverage, "gaps": gaps[:MAX_REPORTED_GAPS]}
+
+    def _check_coverage(self) -> None:
+        """Check that there are as many readings as were asked for; called when all is delivered.
+
+        :raises MinutCoverageError: if there are fewer.
+        """
+        wanted = self.min_coverage or 0
+        low = {sensor: share for sensor, share in self._coverage.items() if share < wanted}
+        if low:
+            shares = ", ".join(f"{sensor} {share:.2%}" for sensor, share in low.items())
+            raise MinutCoverageError(f"Coverage is below min_coverage, {wanted:.2%}: {shares}.")
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was read and written, for OpenLineage; called if its provider is installed.
@@ -134,7 +185,13 @@ class MinutTransferOperator(BaseOperator):
             return no_lineage()  # also called after a failure, when nothing was written
         output = self._openlineage_output()
         return transfer_lineage(
-            self._read_from, self.dataset, output, self._rows_written, tabular=self._is_tabular()
+            self._read_from,
+            self.dataset,
+            output,
+            self._rows_written,
+            tabular=self._is_tabular(),
+            coverage=self._coverage,
+            min_coverage=self.min_coverage,
         )
 
     @abstractmethod
@@ -157,7 +214,8 @@ class MinutTransferOperator(BaseOperator):
             time_resolution=self.time_resolution,
             include_min_max=self.include_min_max,
             null_fill=self.null_fill,
-            heard_since=self._heard_since(start, context),
+            late_within=self.late_within,
+            only_missing=self.only_missing,
         )
 
     def _range(self, context: Context) -> tuple[datetime, datetime]:
@@ -172,6 +230,59 @@ class MinutTransferOperator(BaseOperator):
             )
         return checked_time("start_at", start), checked_time("end_at", end)
 
-    def _heard_since(self, start: datetime, context: Context) -> datetime | None:
-        """Return the time since which a device must have checked in to be read; ``None``: the start."""
-        return None
+
+class Table(Protocol):
+    """A table into which rows are merged by the dataset's key."""
+
+    def prepare(self) -> None:
+        """Create what is missing, and try whether rows can be loaded."""
+
+    def load(self, rows: Iterable[Row], *, on_commit: Callable[[], None]) -> None:
+        """Merge the rows; call ``on_commit`` when all rows that were read so far are loaded."""
+
+    def stored_series(
+        self, start_at: datetime, end_at: datetime, interval: timedelta
+    ) -> dict[tuple[str, str], StoredSeries]:
+        """Return what the table has of the readings in a time range."""
+
+
+class MinutTableTransferOperator(MinutTransferOperator):
+    """Base of the operators that merge a dataset into a table, which knows what it has.
+
+    :param late_within: How long before ``start_at`` readings may be missing: each sensor of a device is read
+        from its first gap, because devices upload late, and the newest readings may come before the old.
+    :param only_missing: Whether to read only from the first gap of each sensor also within the time range,
+        and nothing where there is none: for a backfill that goes on.
+    """
+
+    def __init__(
+        self, *, late_within: timedelta = DEFAULT_LATE_WITHIN, only_missing: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.late_within = late_within
+        self.only_missing = only_missing
+
+    def _merge(
+        self, context: Context, open_table: Callable[[Dataset], Table], where: str
+    ) -> tuple[Dataset, dict[str, Any]]:
+        """Read the dataset and merge it into the table; return the dataset and the result.
+
+        :param open_table: Returns the table.
+        :param where: The table, for the log.
+        """
+        with self._extraction(context) as (dataset, extraction):
+            table, selection = open_table(dataset), extraction.selection
+            table.prepare()
+
+            def stored_since(start: datetime) -> Stored:
+                return table.stored_series(start, selection.end_at, selection.interval)
+
+            if dataset.name == READINGS:
+                extraction.stored = stored_since(selection.late_since)
+            resume = Resume(context.get("task_state_store"), extraction)
+            table.load(dataset.rows(extraction), on_commit=resume.save)
+            resume.save()
+            extraction.raise_failure()
+            resume.clear()
+            stored = stored_since(selection.readings_range[0]) if dataset.name == READINGS else {}
+            return dataset, self._result(dataset, extraction, stored, where)

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
+from airflow_provider_minut.extraction.completeness import SeriesCounter
 from airflow_provider_minut.extraction.formats import FORMATS, check_format
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.transfers.base import MinutTransferOperator
@@ -64,7 +65,8 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         """Return ``path`` and what happened; never the rows.
 
         The other keys are ``rows``, ``rejected`` (number of items that could not be read), ``left_out``
-        (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
+        (homes, devices or sensors that returned 403 or 404), ``requests``, ``coverage`` (share of the
+        expected readings that the file has, by sensor), ``gaps``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
         :raises MinutError: the subclass that applies; the file is unchanged.
@@ -72,14 +74,16 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         with self._extraction(context) as (dataset, extraction):
             check_format(self.format)
             path = ObjectStoragePath(self.path)
+            counter = SeriesCounter(extraction.selection.interval)
             with _replaced(path) as file:
-                FORMATS[self.format](dataset, dataset.rows(extraction), file)
+                FORMATS[self.format](dataset, counter.counted(dataset, dataset.rows(extraction)), file)
                 extraction.raise_failure()
-        result = {"path": self.path} | self._result(dataset, extraction, str(path))
+        result = {"path": self.path} | self._result(dataset, extraction, counter.stored, str(path))
         uri = f"{path.protocol or 'file'}://{path.path}"
         report_to_collector(MinutHook(self.minut_conn_id), dataset, path, uri=uri)
         if self.asset_alias:
             context["outlet_events"][AssetAlias(self.asset_alias)].add(Asset(uri), extra=result)
+        self._check_coverage()
         return result
 
     def _openlineage_output(self) -> tuple[str, str]:

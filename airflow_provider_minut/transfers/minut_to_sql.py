@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
 
+from airflow_provider_minut.extraction.datasets import Dataset
 from airflow_provider_minut.hooks.minut import MinutHook
-from airflow_provider_minut.loading.sql import SqlTable
-from airflow_provider_minut.transfers.base import MinutTransferOperator
+from airflow_provider_minut.transfers.base import MinutTableTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
 if TYPE_CHECKING:
     from airflow.providers.common.sql.hooks.sql import DbApiHook
     from airflow.sdk import Context
 
+    from airflow_provider_minut.loading.sql import SqlTable
 
-class MinutToSqlOperator(MinutTransferOperator):
+
+class MinutToSqlOperator(MinutTableTransferOperator):
     """Extract a dataset into a table: rows are inserted, or updated if their key exists.
 
     Rows are staged in bulk and go over in one statement, in one short transaction for each 20,000 rows; no
@@ -34,7 +36,7 @@ class MinutToSqlOperator(MinutTransferOperator):
     :param create_table: Whether to create the table, or the columns that it lacks.
     """
 
-    template_fields: Sequence[str] = ("conn_id", "table", *MinutTransferOperator.template_fields)
+    template_fields: Sequence[str] = ("conn_id", "table", *MinutTableTransferOperator.template_fields)
 
     def __init__(self, *, conn_id: str, table: str, create_table: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -46,23 +48,30 @@ class MinutToSqlOperator(MinutTransferOperator):
         """Return ``table`` and what happened; never the rows.
 
         The other keys are ``rows``, ``rejected`` (number of items that could not be read), ``left_out``
-        (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
+        (homes, devices or sensors that returned 403 or 404), ``requests``, ``coverage`` (share of the
+        expected readings that the table has, by sensor), ``gaps``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
+        :raises MinutCoverageError: if readings are missing, and ``min_coverage`` is not reached.
         :raises MinutError: the subclass that applies. If only some homes, devices or sensors failed, the rows
             of the others are loaded.
         :raises Exception: of the database's driver.
         """
-        with self._extraction(context) as (dataset, extraction):
-            hook = BaseHook.get_hook(self.conn_id)
-            table = SqlTable(hook, self.table, dataset, create=self.create_table, loaded_at=datetime.now(UTC))
-            table.prepare()
-            table.load(dataset.rows(extraction))
-            extraction.raise_failure()
-        where = f"table {self.table} of connection {self.conn_id!r}"
-        result = {"table": self.table} | self._result(dataset, extraction, where)
+        # Imported here, because its libraries take milliseconds that a DAG file would pay for.
+        from airflow_provider_minut.loading.sql import SqlTable
+
+        hook = BaseHook.get_hook(self.conn_id)
+        loaded_at = datetime.now(UTC)
+
+        def open_table(dataset: Dataset) -> SqlTable:
+            return SqlTable(hook, self.table, dataset, create=self.create_table, loaded_at=loaded_at)
+
+        dataset, result = self._merge(
+            context, open_table, f"table {self.table} of connection {self.conn_id!r}"
+        )
         report_to_collector(MinutHook(self.minut_conn_id), dataset, hook, **self._lineage_asset(hook))
-        return result
+        self._check_coverage()
+        return {"table": self.table, **result}
 
     def _lineage_asset(self, hook: DbApiHook) -> dict[str, Any]:
         """Return the table's asset for hook lineage; empty if its schema is the database's default."""
@@ -90,9 +99,3 @@ class MinutToSqlOperator(MinutTransferOperator):
 
     def _is_tabular(self) -> bool:
         return True
-
-    def _heard_since(self, start: datetime, context: Context) -> datetime | None:
-        # The table has everything that the last successful run read, including the lookback of this run.
-        # Only devices that have checked in since can have new readings.
-        last_success = context.get("prev_start_date_success")
-        return min(start, last_success) if self.lookback and last_success else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,7 +25,14 @@ def namespace_of(base_url: str) -> str:
 
 
 def transfer_lineage(
-    base_url: str, dataset: str, output: tuple[str, str] | None, rows: int, *, tabular: bool
+    base_url: str,
+    dataset: str,
+    output: tuple[str, str] | None,
+    rows: int,
+    *,
+    tabular: bool,
+    coverage: Mapping[str, float],
+    min_coverage: float | None,
 ) -> OperatorLineage[Any, Any]:
     """Return the OpenLineage metadata of a transfer.
 
@@ -33,6 +41,8 @@ def transfer_lineage(
     :param output: Namespace and name of the output; ``None`` if it has none in OpenLineage.
     :param rows: Number of rows written.
     :param tabular: Whether the output has exactly the known columns and ``additional_fields``.
+    :param coverage: Share of the expected readings that are there, by sensor; empty for other datasets.
+    :param min_coverage: Share that the task asks for.
     """
     from airflow.providers.common.compat.openlineage import facet
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -47,8 +57,26 @@ def transfer_lineage(
     if output:
         statistics = facet.OutputStatisticsOutputDatasetFacet(rowCount=rows)
         facets = schema({"additional_fields": "string"} if tabular else {})
+        if coverage:
+            facets["dataQualityAssertions"] = _coverage_facet(coverage, min_coverage or 0.0)
         written = [facet.OutputDataset(*output, facets=facets, outputFacets={"outputStatistics": statistics})]
     return OperatorLineage(inputs=[read], outputs=written)
+
+
+def _coverage_facet(coverage: Mapping[str, float], min_coverage: float) -> Any:
+    """Return the data quality facet: one assertion for each sensor."""
+    from openlineage.client.generated.data_quality_assertions_dataset import (
+        Assertion,
+        DataQualityAssertionsDatasetFacet,
+    )
+
+    assertions = [
+        Assertion(
+            assertion=f"coverage of {sensor}: {share:.4f}", success=share >= min_coverage, column="time"
+        )
+        for sensor, share in coverage.items()
+    ]
+    return DataQualityAssertionsDatasetFacet(assertions=assertions)
 
 
 def no_lineage() -> OperatorLineage[Any, Any]:

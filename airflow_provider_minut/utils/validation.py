@@ -24,6 +24,17 @@ def checked_time(name: str, value: Any) -> datetime:
     return check_aware(name, time)
 
 
+def checked_share(name: str, value: Any) -> float | None:
+    """Return a share, or ``None`` if there is none.
+
+    :param name: Name of the argument, for the error.
+    :raises MinutConfigurationError: if it is not a number from 0 to 1.
+    """
+    if value is not None and not (isinstance(value, int | float) and 0 <= value <= 1):
+        raise MinutConfigurationError(name, "must be a number from 0 to 1")
+    return value
+
+
 def checked_names(name: str, values: Any) -> tuple[str, ...]:
     """Return IDs or names as a tuple, which is empty for ``None``.
 

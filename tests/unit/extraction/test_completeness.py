@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_minut.extraction.completeness import Completeness, SeriesCounter
+from airflow_provider_minut.extraction.datasets import DATASETS
 from airflow_provider_minut.extraction.progress import StoredSeries
 
 START = datetime(2026, 6, 1, tzinfo=UTC)
@@ -73,7 +74,7 @@ def test_counter_sees_what_the_database_would():
         reading(0, device="d2"),
         reading(1, None, "d2"),
     ]
-    assert list(counter.counted(rows)) == rows
+    assert list(counter.counted(DATASETS["readings"], iter(rows))) == rows
     assert counter.stored == {
         ("d1", "sound_level"): StoredSeries(at(0), at(9), 6, at(2), at(5)),
         ("d2", "sound_level"): StoredSeries(at(0), at(0), 1),
