@@ -1,13 +1,13 @@
 r"""Load homes, devices, events and readings of the whole account into database tables every day.
 
 Needs the connections `minut_default` and `minut_warehouse`, a database that Airflow has a provider for.
-Missing tables are created. Each run also re-reads the day before its data interval, because devices upload
-late; existing rows are replaced.
+Missing tables and columns are created; existing rows are updated. Devices upload late: each run also reads the
+readings that are missing since two weeks, and the events of the day before its data interval.
 
-Load a year at once:
+To load a year, use the DAG `minut_backfill`. Load another range:
 ```bash
 airflow dags trigger minut_to_warehouse \\
-    --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
+    --conf '{"start_at": "2026-05-01T00:00:00Z", "end_at": "2026-05-08T00:00:00Z"}'
 ```
 
 Try it, also against the sandbox; this loads 24 hours (`pip install apache-airflow-providers-sqlite`):

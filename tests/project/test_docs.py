@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_minut import exceptions
 from airflow_provider_minut.get_provider_info import get_provider_info
 from docs._generate import configuration as configuration_page
+from docs._generate import tables as tables_page
 from tests.conftest import ROOT
 
 INFO = get_provider_info()
@@ -81,9 +82,9 @@ def test_every_error_is_on_its_page_with_cause_and_remedy(thing):
     assert f"## {thing.__name__}\n\n**Cause.** {thing.cause}\n{remedy}" in page
 
 
-def test_page_of_options_is_up_to_date():
-    written = configuration_page.PAGE.read_text()
-    assert written == configuration_page.page(), "run: uvx nox -s generate"
+@pytest.mark.parametrize("page", [configuration_page, tables_page], ids=lambda page: page.PAGE.stem)
+def test_page_derived_from_the_code_is_up_to_date(page):
+    assert page.PAGE.read_text() == page.page(), "run: uvx nox -s generate"
 
 
 def test_every_field_of_a_connection_is_on_its_page():
