@@ -1,8 +1,8 @@
 r"""Load homes, devices, events and readings of the whole account into database tables every day.
 
 Needs the connections `minut_default` and `minut_warehouse`, a database that Airflow has a provider for.
-Missing tables and columns are created; existing rows are updated. Devices upload late: each run also reads the
-readings that are missing since two weeks, and the events of the day before its data interval.
+Missing tables and columns are created; existing rows are updated. Devices upload late: each run also reads
+the readings of the last two weeks that are missing, and the events of the day before its data interval.
 
 To load a year, use the DAG `minut_backfill`. Load another range:
 ```bash
