@@ -63,7 +63,7 @@ class Uploads:
                 if check_in > heard:
                     return backlog
                 for part in self._measured_hours(device, range(previous + 1, check_in + 1)):
-                    heapq.heappush(backlog, (self._rank(device, part.start), part.start, part.stop))
+                    heapq.heappush(backlog, (self._rank(device, part.start // HOUR), part.start, part.stop))
                 self._upload(backlog)
             caught_up = check_in
         return []
@@ -81,10 +81,10 @@ class Uploads:
             for hour in range(part.start // HOUR * HOUR, part.stop, HOUR):
                 yield range(max(hour, part.start), min(hour + HOUR, part.stop))
 
-    def _rank(self, device: int, start: int) -> float:
+    def _rank(self, device: int, hour: int) -> float:
         if self._order == "mixed":
-            return draw(self._seed, "upload", device, start)
-        return -start if self._order == "newest_first" else start
+            return draw(self._seed, "upload", device, hour)
+        return -hour if self._order == "newest_first" else hour
 
 
 def _without(whole: range, holes: Iterable[range]) -> list[range]:

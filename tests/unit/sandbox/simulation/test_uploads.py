@@ -161,4 +161,4 @@ def test_other_devices_are_not_affected():
     simulated = Simulated("mixed", 96)
     heard = simulated.check_ins.last(2, simulated.back)
     assert simulated.back - heard < HOUR
-    assert simulated.uploads.until(2, simulated.back) == [range(HISTORY_START, heard + 1)]
+    assert simulated.uploads.until(2, heard) == [range(HISTORY_START, heard + 1)]
