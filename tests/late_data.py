@@ -18,7 +18,7 @@ START = datetime(2026, 6, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 SENSORS = ("sound_level", "temperature", "humidity", "motion_events")
 OFFLINE_SINCE = START + timedelta(hours=18, minutes=30)
-OFFLINE_HOURS = (1, 10, 40, 96)  # the first device, the second one …; the one after these is never offline
+OFFLINE_HOURS = (1, 10, 40, 96)  # of the first device, the second one …
 # A device uploads only at its check-ins, about one an hour, of which some are missed.
 UPLOADED_WITHIN = 4 * HOUR
 RUN_DELAY = timedelta(seconds=90)  # from the end of the data interval to the run

@@ -131,12 +131,11 @@ def destination(request, monkeypatch, tmp_path):
         yield make
 
 
-def late_uploads(fleet, order, hours_per_check_in):
-    """Start a fleet of a device for each offline period, and one that is never offline."""
-    periods = tuple(offline(number, hours) for number, hours in enumerate(OFFLINE_HOURS, start=1))
+def late_uploads(fleet, order, hours_per_check_in, offline_hours, healthy=0):
+    """Start a fleet of a device for each offline period, and some that are never offline."""
     return fleet(
-        devices=len(OFFLINE_HOURS) + 1,
-        offline=periods,
+        devices=len(offline_hours) + healthy,
+        offline=tuple(offline(number, hours) for number, hours in enumerate(offline_hours, start=1)),
         upload_order=order,
         uploads_per_check_in=hours_per_check_in,
     )
@@ -144,23 +143,31 @@ def late_uploads(fleet, order, hours_per_check_in):
 
 def run_daily(fleet, destination, order, sensors=SENSORS):
     """Run at each midnight; after the longest outage, uploads take two days."""
-    late = late_uploads(fleet, order, 3)
+    late = late_uploads(fleet, order, 3, OFFLINE_HOURS, healthy=1)
     until = START + 8 * DAY
     late.run(destination.load, until, DAY)
     late.check(destination.rows(), until - UPLOADED_WITHIN, sensors)
 
 
 def run_hourly(fleet, destination, order):
-    """Run every hour; after the longest outage, uploads take twelve hours."""
-    late = late_uploads(fleet, order, 8)
+    """Run every hour; after an outage of four days, uploads take twelve hours."""
+    late = late_uploads(fleet, order, 8, (40, 96))
     until = START + 5 * DAY + 20 * HOUR
+    late.run(destination.load, until, HOUR)
+    late.check(destination.rows(), until - UPLOADED_WITHIN)
+
+
+def run_hourly_after_hours(fleet, destination, order):
+    """Run every hour; after an outage of ten hours, uploads take ten hours."""
+    late = late_uploads(fleet, order, 2, (1, 10))
+    until = START + 2 * DAY
     late.run(destination.load, until, HOUR)
     late.check(destination.rows(), until - UPLOADED_WITHIN)
 
 
 def run_some(fleet, destination, order, sensors=SENSORS):
     """Run at some midnights only, as a DAG that was paused; days are in no data interval."""
-    late = late_uploads(fleet, order, 3)
+    late = late_uploads(fleet, order, 3, OFFLINE_HOURS, healthy=1)
     for day in (1, 2, 5, 9):
         late.step(destination.load, START + day * DAY, DAY)
     late.check(destination.rows(), START + 9 * DAY - UPLOADED_WITHIN, sensors)
@@ -182,7 +189,8 @@ def test_days_without_a_run_are_loaded_by_a_later_one(fleet, destination):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("run", [run_hourly, run_daily, run_some])
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("run", [run_hourly, run_hourly_after_hours, run_daily, run_some])
 @pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("destination", DESTINATIONS, indirect=True)
 def test_each_late_reading_is_stored_once_whatever_the_schedule(fleet, destination, order, run):
