@@ -148,7 +148,15 @@ ASSUMPTIONS = [
         "A late event becomes visible 1 to 4 hours after its time; the data of a missed check-in arrives "
         "with the next check-in; next_heartbeat_at is the next hourly check-in, for silent devices too."
     ),
-    _ours("A device that has been silent for three days is offline."),
+    _ours(
+        "A device that was offline has measured meanwhile, unless configured otherwise; it uploads that at "
+        "its first check-in, or a part at each check-in, oldest first, newest first, or in mixed order, hour "
+        "by hour; its latest values are the newest that it has uploaded; events are not affected."
+    ),
+    _ours(
+        "A device that has been silent for three days is offline, and so is one that has missed check-ins "
+        "in an offline period, until it checks in."
+    ),
     _ours("There are no events and no readings before 2020."),
     # Histories
     _documented(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
+from datetime import datetime
 from typing import Any
 
 
-def _number(default: float, low: float, high: float, description: str) -> Any:
-    """Return a field that is also an option of the command."""
+def _number(default: float, low: float, high: float, description: str = "") -> Any:
+    """Return a field with a range; with a description it is also an option of the command."""
     return field(default=default, metadata={"range": (low, high), "help": description})
 
 
-def _choice(choices: tuple[str, ...], description: str) -> Any:
-    """Return a field that is also an option of the command; the first choice is the default."""
+def _choice(choices: tuple[str, ...], description: str = "") -> Any:
+    """Return a field with choices, the first is the default; with a description it is also an option."""
     return field(default=choices[0], metadata={"choices": choices, "help": description})
 
 
@@ -32,6 +33,23 @@ class DeliveryStyle:
     algorithm: str = "sha256"
     bare: bool = False
     pause: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflinePeriod:
+    """A period in which a device does not check in.
+
+    :param device_id: ID of the device.
+    :param start: start of the period, inclusive, as an aware ``datetime`` from 2020 on.
+    :param end: end of the period, exclusive, as an aware ``datetime``.
+    :param measures: whether the device measures meanwhile, to upload it later; otherwise there are no
+        measurements of this period, as if the device were switched off.
+    """
+
+    device_id: str
+    start: datetime
+    end: datetime
+    measures: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +73,10 @@ class SandboxConfig:
     :param shape: shape of the replies: ``seen``, the newest that public clients were seen to parse;
         ``documented``; ``old``, that of earlier versions; ``sparse``, without all that may be missing;
         ``odd``, with what clients had to live with.
+    :param offline: periods in which devices do not check in.
+    :param upload_order: how a device that was offline uploads what it measured meanwhile: ``at_once``, at its
+        first check-in; otherwise a part at each check-in: ``oldest_first``, ``newest_first``, or ``mixed``.
+    :param uploads_per_check_in: hours of measurements in such a part, from 2 to 1,000.
     :param deliveries: format of webhook deliveries.
     :raises ValueError: if a number is out of its range, or a text is not one of its choices.
     """
@@ -90,19 +112,28 @@ class SandboxConfig:
         "that of earlier versions; sparse, without all that may be missing; odd, with what clients had to "
         "live with",
     )
+    offline: tuple[OfflinePeriod, ...] = ()
+    upload_order: str = _choice(("at_once", "oldest_first", "newest_first", "mixed"))
+    # At least 2: a device measures an hour per check-in, so that with less it would never catch up.
+    uploads_per_check_in: float = _number(12, 2, 1000)
     deliveries: DeliveryStyle = field(default_factory=DeliveryStyle)
 
     def __post_init__(self) -> None:
-        for option in NUMBERS:
+        for option in _with("range"):
             low, high = option.metadata["range"]
             value = getattr(self, option.name)
             if not low <= value <= high:  # true for nan, too
                 raise ValueError(f"{option.name}: must be from {low} to {high}: {value}")
-        for option in CHOICES:
+        for option in _with("choices"):
             accepted, value = option.metadata["choices"], getattr(self, option.name)
             if value not in accepted:
                 raise ValueError(f"{option.name}: must be one of {', '.join(accepted)}: {value}")
 
 
-NUMBERS = [option for option in fields(SandboxConfig) if "range" in option.metadata]
-CHOICES = [option for option in fields(SandboxConfig) if "choices" in option.metadata]
+def _with(name: str) -> list[Field[Any]]:
+    return [option for option in fields(SandboxConfig) if name in option.metadata]
+
+
+# The options of the command.
+NUMBERS = [option for option in _with("range") if option.metadata["help"]]
+CHOICES = [option for option in _with("choices") if option.metadata["help"]]

@@ -19,7 +19,8 @@ from airflow_provider_minut.sandbox.server.app import create_app
 from airflow_provider_minut.sandbox.server.middleware import BASE_PATH
 from airflow_provider_minut.sandbox.server.state import SandboxState
 from airflow_provider_minut.sandbox.server.webhook_sender import Delivery
-from airflow_provider_minut.sandbox.simulation.timestamps import from_datetime
+from airflow_provider_minut.sandbox.simulation.readings import SENSORS, HistoryQuery
+from airflow_provider_minut.sandbox.simulation.timestamps import SECOND, from_datetime, to_datetime
 from airflow_provider_minut.sandbox.simulation.world import HOME_EVENT_TYPES
 
 LOOPBACK = "127.0.0.1"
@@ -90,6 +91,43 @@ class Sandbox:
         home = world.fleet.home_number(home_id)
         event = world.add_event(home, time_ms, HOME_EVENT_TYPES.index(event_type))
         return str(world.home_event(event)["event_id"])
+
+    def set_offline(self, device_id: str, start: datetime, end: datetime, *, measures: bool = True) -> None:
+        """Set a period, past or future, in which a device does not check in.
+
+        What it measures meanwhile is uploaded later, as ``upload_order`` and ``uploads_per_check_in`` of the
+        configuration have it.
+
+        :param device_id: ID of the device.
+        :param start: start of the period, inclusive, as an aware ``datetime`` from 2020 on.
+        :param end: end of the period, exclusive, as an aware ``datetime``.
+        :param measures: whether the device measures meanwhile; otherwise these measurements never exist.
+        :raises ValueError: if there is no such device, a time has no time zone, or the period is empty or
+            starts before 2020.
+        """
+        self._state.world.set_offline(device_id, start, end, measures=measures)
+
+    def measurements(
+        self, device_id: str, sensor: str, start: datetime, end: datetime, *, time_resolution: int = 300
+    ) -> dict[datetime, float]:
+        """Return what a sensor has measured in [start, end) until now, also what is not uploaded yet.
+
+        :param device_id: ID of the device.
+        :param sensor: name of the sensor, as in the API.
+        :param start: start of the time range, inclusive, as an aware ``datetime``.
+        :param end: end of the time range, exclusive, as an aware ``datetime``.
+        :param time_resolution: length of the interval of one value, in seconds.
+        :returns: the value of each interval that has one, by the start of the interval.
+        :raises ValueError: if there is no such device or sensor, or a time has no time zone.
+        """
+        if sensor not in SENSORS:
+            raise ValueError(f"sensor: must be one of {', '.join(SENSORS)}: {sensor}")
+        world = self._state.world
+        number = world.fleet.device_number(device_id)
+        readings, measured = world.measured(number)
+        query = HistoryQuery(from_datetime(start), from_datetime(end), time_resolution * SECOND)
+        buckets = readings.history(sensor, number, query, measured)
+        return {to_datetime(begin): fields["value"] for begin, fields in buckets}
 
     def emit(
         self,

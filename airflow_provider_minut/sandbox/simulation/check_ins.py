@@ -1,12 +1,25 @@
-"""The check-ins of the devices: a pure function of seed, device and time."""
+"""The check-ins of the devices: a pure function of seed, device, offline periods and time."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet
 from airflow_provider_minut.sandbox.simulation.randomness import draw
 from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HOUR, SECOND
 
 SILENT_SINCE = 3 * DAY  # before the sandbox started
+
+
+class Outage(NamedTuple):
+    """An offline period of a device.
+
+    :param time: the period, in milliseconds since the epoch.
+    :param measures: whether the device measures meanwhile.
+    """
+
+    time: range
+    measures: bool
 
 
 class CheckIns:
@@ -23,22 +36,60 @@ class CheckIns:
         self._fleet = fleet
         self._missed_share = missed_share
         self._started = started
+        self._outages: dict[int, tuple[Outage, ...]] = {}  # by device, oldest first
+
+    def add_outage(self, device: int, outage: Outage) -> None:
+        """Add a period in which a device does not check in; it may be in the past."""
+        outages = (*self.outages(device), outage)
+        self._outages[device] = tuple(sorted(outages, key=lambda known: known.time.start))
+
+    def outages(self, device: int) -> tuple[Outage, ...]:
+        """Return the offline periods of a device, oldest first."""
+        return self._outages.get(device, ())
 
     def last(self, device: int, now: int) -> int:
         """Return the time of the device's last check-in, in milliseconds since the epoch."""
         if self._fleet.is_silent(device):
             now = min(now, self._started - SILENT_SINCE)
         beat = self._next_beat(device, now) - 1
-        while draw(self._seed, "beat", device, beat) < self._missed_share:
+        while self._is_missed(device, beat):
             beat -= 1
-        return beat * HOUR + self._offset(device)
+        return self._time(device, beat)
+
+    def next(self, device: int, time_ms: int) -> int:
+        """Return the time of the first check-in after ``time_ms``, in milliseconds since the epoch."""
+        beat = self._next_beat(device, time_ms)
+        while self._is_missed(device, beat):
+            beat += 1
+        return self._time(device, beat)
 
     def following(self, device: int, now: int) -> int:
         """Return the scheduled time of the device's next check-in, in milliseconds since the epoch."""
-        return self._next_beat(device, now) * HOUR + self._offset(device)
+        return self._time(device, self._next_beat(device, now))
+
+    def is_offline(self, device: int, now: int) -> bool:
+        """Return whether a device is silent, or has not checked in since an offline period."""
+        if self._fleet.is_silent(device):
+            return True
+        if not self.outages(device):
+            return False
+        missed = range(self._next_beat(device, self.last(device, now)), self._next_beat(device, now))
+        return any(self._is_in_outage(device, beat) for beat in missed)
+
+    def _is_missed(self, device: int, beat: int) -> bool:
+        if device in self._outages and self._is_in_outage(device, beat):
+            return True
+        return draw(self._seed, "beat", device, beat) < self._missed_share
+
+    def _is_in_outage(self, device: int, beat: int) -> bool:
+        time_ms = self._time(device, beat)
+        return any(time_ms in outage.time for outage in self._outages[device])
 
     def _next_beat(self, device: int, now: int) -> int:
         return (now - self._offset(device)) // HOUR + 1
+
+    def _time(self, device: int, beat: int) -> int:
+        return beat * HOUR + self._offset(device)
 
     def _offset(self, device: int) -> int:
         return int(3600 * draw(self._seed, "beat of", device)) * SECOND

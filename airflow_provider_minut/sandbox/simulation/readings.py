@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_minut.sandbox.simulation.fleet import Fleet, local_time
 from airflow_provider_minut.sandbox.simulation.noise import NoiseSchedule
 from airflow_provider_minut.sandbox.simulation.randomness import draw
-from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HISTORY_START, HOUR, MINUTE
+from airflow_provider_minut.sandbox.simulation.timestamps import DAY, HOUR, MINUTE
 
 Bucket = tuple[int, dict[str, Any]]
 """The start of a bucket in milliseconds since the epoch, and its value, minimum and maximum by name."""
@@ -89,28 +89,33 @@ class Readings:
         """Return the remaining charge of the battery in percent."""
         return 100 - int(100 * self._used(device, time_ms))
 
-    def history(self, sensor: str, device: int, query: HistoryQuery, heard: int) -> list[Bucket]:
+    def history(
+        self, sensor: str, device: int, query: HistoryQuery, uploaded: Sequence[range]
+    ) -> list[Bucket]:
         """Return the buckets of a history, oldest first.
 
         :param sensor: a key of :data:`SENSORS`.
         :param device: number of the device.
         :param query: time range and format of the history.
-        :param heard: time of the device's last check-in, in milliseconds since the epoch; later measurements
-            are not included.
+        :param uploaded: periods whose measurements are included, in milliseconds since the epoch, in order
+            and without overlap.
         :raises KeyError: if there is no such sensor.
         """
         _, measure = SENSORS[sensor]
         buckets: list[Bucket] = []
+        periods = [period for period in uploaded if query.start < period.stop]
         first = -(-query.start // query.resolution) * query.resolution
         for begin in range(first, query.end, query.resolution):
-            minutes = range(
-                -(-max(begin, HISTORY_START) // MINUTE) * MINUTE,
-                min(begin + query.resolution, heard + 1),
-                MINUTE,
-            )
-            if not minutes and not query.null_fill:
+            end = begin + query.resolution
+            values = [
+                measure(self, device, minute)
+                for period in periods
+                for minute in range(
+                    -(-max(begin, period.start) // MINUTE) * MINUTE, min(end, period.stop), MINUTE
+                )
+            ]
+            if not values and not query.null_fill:
                 continue
-            values = [measure(self, device, minute) for minute in minutes]
             fields: dict[str, Any] = {"value": None}
             if values:
                 total = sum(values)

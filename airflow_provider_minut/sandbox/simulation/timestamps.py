@@ -14,7 +14,12 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def to_iso(time_ms: int) -> str:
     """Return ``time_ms`` in the format of Minut: ISO 8601 in UTC with milliseconds and Z."""
-    return (_EPOCH + timedelta(milliseconds=time_ms)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    return to_datetime(time_ms).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def to_datetime(time_ms: int) -> datetime:
+    """Return ``time_ms`` as a ``datetime`` in UTC."""
+    return _EPOCH + timedelta(milliseconds=time_ms)
 
 
 def from_datetime(time: datetime) -> int:

@@ -6,10 +6,11 @@ import heapq
 import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_minut.sandbox.simulation.catalog import USER, USER_EVENT_NAMES
-from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns
+from airflow_provider_minut.sandbox.simulation.check_ins import CheckIns, Outage
 from airflow_provider_minut.sandbox.simulation.events import ALL, HomeEvents
 from airflow_provider_minut.sandbox.simulation.fleet import (
     Fleet,
@@ -31,7 +32,14 @@ from airflow_provider_minut.sandbox.simulation.randomness import hex_id
 from airflow_provider_minut.sandbox.simulation.readings import Readings
 from airflow_provider_minut.sandbox.simulation.shapes.named import SHAPES
 from airflow_provider_minut.sandbox.simulation.shapes.seen import GRACE_PERIOD
-from airflow_provider_minut.sandbox.simulation.timestamps import DAY, SECOND, to_iso
+from airflow_provider_minut.sandbox.simulation.timestamps import (
+    DAY,
+    HISTORY_START,
+    SECOND,
+    from_datetime,
+    to_iso,
+)
+from airflow_provider_minut.sandbox.simulation.uploads import Uploads
 
 if TYPE_CHECKING:
     from airflow_provider_minut.sandbox.config import SandboxConfig
@@ -53,10 +61,11 @@ _QUIET_HOURS = {"enabled": False, "start": "22:00", "end": "07:00"}
 
 
 class World:
-    """The simulated homes, devices and events. Only changes and added events are stored.
+    """The simulated homes, devices and events. Only changes, offline periods and added events are stored.
 
     :param config: configuration of the fleet.
     :param clock: returns the current time, in seconds since the epoch.
+    :raises ValueError: if an offline period is invalid.
     """
 
     def __init__(self, config: SandboxConfig, clock: Callable[[], float]) -> None:
@@ -66,6 +75,9 @@ class World:
         self._seed = config.seed
         self._schedule = NoiseSchedule(config.seed, config.noisy_periods_per_day, config.late_share)
         self._check_ins = CheckIns(config.seed, self.fleet, config.late_share, self.now())
+        self._uploads = Uploads(
+            config.seed, self._check_ins, config.upload_order, config.uploads_per_check_in
+        )
         self._readings = Readings(config.seed, self.fleet, self._schedule)
         self._lock = threading.Lock()
         self._changed_homes: dict[int, dict[str, Any]] = {}
@@ -74,6 +86,8 @@ class World:
         self._added = self.shape.added_events(self.fleet.homes, self.now())
         self._numbers = itertools.count(1)
         self._emitted: list[tuple[int, dict[str, Any]]] = []
+        for period in config.offline:
+            self.set_offline(period.device_id, period.start, period.end, measures=period.measures)
 
     def now(self) -> int:
         """Return the current time, in milliseconds since the epoch."""
@@ -100,6 +114,8 @@ class World:
         """Return a device with the data of its last check-in."""
         now = self.now()
         heard = self._check_ins.last(number, now)
+        uploaded = self._uploads.until(number, heard)
+        newest = uploaded[-1].stop - 1 if uploaded else heard
         device = {
             "device_id": device_id(number),
             "home": home_id(self.fleet.home_of(number)),
@@ -108,11 +124,11 @@ class World:
             "quiet_hours": _QUIET_HOURS,
             **self._changed_devices.get(number, {}),
             "active": True,
-            "offline": self.fleet.is_silent(number),
+            "offline": self._check_ins.is_offline(number, now),
             "last_heard_from_at": to_iso(heard),
             "next_heartbeat_at": to_iso(self._check_ins.following(number, now)),
             "battery": {"percent": self._readings.battery_percent(number, heard)},
-            "latest_sensor_values": self._latest(number, heard),
+            "latest_sensor_values": self._latest(number, newest),
         }
         return self.shape.device(number, device)
 
@@ -122,9 +138,30 @@ class World:
             self._changed_devices[number] = self._changed_devices.get(number, {}) | changes
         return self.device(number)
 
-    def readings(self, device: int) -> tuple[Readings, int]:
-        """Return the readings of the fleet, and the time of this device's last check-in."""
-        return self._readings, self._check_ins.last(device, self.now())
+    def set_offline(self, device_id: str, start: datetime, end: datetime, *, measures: bool) -> None:
+        """Add a period in which a device does not check in.
+
+        :param device_id: ID of the device.
+        :param start: start of the period, inclusive.
+        :param end: end of the period, exclusive.
+        :param measures: whether the device measures meanwhile, to upload it later.
+        :raises ValueError: if there is no such device, a time has no time zone, or the period is empty or
+            starts before 2020.
+        """
+        time = range(from_datetime(start), from_datetime(end))
+        if not time or time.start < HISTORY_START:
+            raise ValueError(f"start: must be from 2020 on, and before the end: {start}")
+        with self._lock:
+            self._check_ins.add_outage(self.fleet.device_number(device_id), Outage(time, measures))
+
+    def readings(self, device: int) -> tuple[Readings, list[range]]:
+        """Return the readings of the fleet, and the periods that this device has uploaded."""
+        heard = self._check_ins.last(device, self.now())
+        return self._readings, self._uploads.until(device, heard)
+
+    def measured(self, device: int) -> tuple[Readings, list[range]]:
+        """Return the readings of the fleet, and the periods in which this device has measured until now."""
+        return self._readings, self._uploads.measured(device, self.now())
 
     def events(self, home: int, start: int, end: int, kinds: Sequence[int] = ALL) -> HomeEvents:
         """Return the events of a home in [start, end) that are visible now."""
@@ -200,8 +237,8 @@ class World:
     def _unknown_device(self) -> dict[str, str]:
         return {"device_id": device_id(self.fleet.devices + 1)}
 
-    def _latest(self, device: int, heard: int) -> dict[str, dict[str, Any]]:
-        # Each sensor was read a few seconds before the check-in.
+    def _latest(self, device: int, newest: int) -> dict[str, dict[str, Any]]:
+        # Each sensor was read a few seconds before the end of what has been uploaded.
         values: tuple[tuple[str, Callable[[int, int], float], int], ...] = (
             ("temperature", self._readings.temperature, 1),
             ("sound", self._readings.sound, 6),
@@ -209,7 +246,7 @@ class World:
             ("accelerometer_z", lambda _device, _time_ms: 1.0, 3),
         )
         return {
-            name: {"time": to_iso(time_ms := heard - seconds * SECOND), "value": measure(device, time_ms)}
+            name: {"time": to_iso(time_ms := newest - seconds * SECOND), "value": measure(device, time_ms)}
             for name, measure, seconds in values
         }
 

@@ -111,11 +111,11 @@ def device_routes(world: World) -> APIRouter:
         start = end - DAY if start_at is None else start_at
         if end - start > MAX_DAYS * DAY:
             raise HTTPException(400, f"start_at: must be at most {MAX_DAYS} days before end_at")
-        readings, last_check_in = world.readings(number)
+        readings, uploaded = world.readings(number)
         query = HistoryQuery(
             start, end, time_resolution * SECOND, null_fill=null_fill, min_max=include_min_max
         )
-        buckets = readings.history(sensor, number, query, last_check_in)
+        buckets = readings.history(sensor, number, query, uploaded)
         return AsciiJsonResponse(world.shape.history(number, sensor, query.resolution, buckets))
 
     return router

@@ -51,7 +51,7 @@ def test_everything_is_the_same_again_and_other_seeds_are_different():
         schedule = NoiseSchedule(seed, 3, 0.05)
         readings = Readings(seed, Fleet(2, 3), schedule)
         query = HistoryQuery(TODAY, TODAY + DAY, HOUR)
-        values = [readings.history(sensor, 1, query, TODAY + DAY) for sensor in SENSORS]
+        values = [readings.history(sensor, 1, query, [range(TODAY + DAY)]) for sensor in SENSORS]
         return periods_of(schedule, 1, 5), values
 
     assert seen(7) == seen(7) != seen(8)
@@ -78,7 +78,9 @@ def test_days_are_warmer_louder_busier_and_dryer_than_nights():
     def mean(sensor, hour):
         begin = TODAY + (hour - 1) * HOUR  # Stockholm in winter
         values = [
-            readings.history(sensor, 1, HistoryQuery(at, at + HOUR, HOUR), TODAY + 40 * DAY)[0][1]["value"]
+            readings.history(sensor, 1, HistoryQuery(at, at + HOUR, HOUR), [range(TODAY + 40 * DAY)])[0][1][
+                "value"
+            ]
             for at in range(begin, begin + 5 * DAY, DAY)
         ]
         return sum(values) / len(values)
