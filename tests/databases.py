@@ -5,6 +5,7 @@ The fixtures are those of ``tests/integration`` and ``tests/system``.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -24,6 +25,7 @@ START = datetime(2026, 6, 1, tzinfo=UTC)
 VARIABLE = "AIRFLOW_CONN_WAREHOUSE"
 # Drivers of Airflow's MySqlHook. The first is its default; it has no wheel, so it is only there if compiled.
 MYSQL_CLIENT = "mysqlclient" if importlib.util.find_spec("MySQLdb") else "mysql-connector-python"
+MYSQL_ERRORS = [importlib.import_module("MySQLdb").Error] if MYSQL_CLIENT == "mysqlclient" else []
 
 
 class Database:
@@ -34,7 +36,7 @@ class Database:
 
     dialect = ""
     error: type[Exception]  # of the driver that looks into it
-    time_type = text_type = json_type = ""
+    json_type = ""
     cascades = True
     user = ""  # who the connection belongs to
 
@@ -47,6 +49,11 @@ class Database:
     def use(self, **changes):
         """Let the connection ``warehouse`` point here, with changes."""
         self._monkeypatch.setenv(VARIABLE, json.dumps(self.connection | changes))
+
+    @property
+    def errors(self):
+        """Errors of all drivers of this database."""
+        return [self.error]
 
     @property
     def connection(self):
@@ -97,7 +104,7 @@ class Database:
 class Postgres(Database):
     dialect = "postgresql"
     error = psycopg2.Error
-    time_type, text_type, json_type = "TIMESTAMPTZ", "TEXT", "jsonb"
+    json_type = "jsonb"
     user = "minut"
 
     @property
@@ -159,9 +166,13 @@ class Postgres(Database):
 class MariaDb(Database):
     dialect = "mysql"
     error = mysql.connector.Error
-    # MariaDB's own JSON is text with a check.
-    time_type, text_type, json_type = "DATETIME(6)", "TEXT", "longtext"
+    # MariaDB's JSON is text with a check.
+    json_type = "longtext"
     user = "minut"
+
+    @property
+    def errors(self):
+        return [self.error, *MYSQL_ERRORS]
 
     @property
     def connection(self):
@@ -214,7 +225,7 @@ class MariaDb(Database):
 class DuckDb(Database):
     dialect = "duckdb"
     error = duckdb.Error
-    time_type, text_type, json_type = "TIMESTAMPTZ", "TEXT", "json"
+    json_type = "json"
     cascades = False
 
     @property
@@ -235,7 +246,7 @@ class DuckDb(Database):
 class Sqlite(Database):
     dialect = "sqlite"
     error = sqlite3.Error
-    time_type, text_type, json_type = "TEXT", "TEXT", "json"
+    json_type = "text"
 
     @property
     def path(self):

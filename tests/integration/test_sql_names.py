@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -52,8 +54,7 @@ def loads(account, database, table, quoted):
 @pytest.mark.parametrize("table", ["Mixed_Case", "order", "UPPER", "minut_homes"])
 def test_name_is_the_same_everywhere(account, database, table):
     assert loads(account, database, table, database.quote(table))
-    names = [name for name in database.tables() if "lower" not in name]
-    assert table in names
+    assert table in database.tables()
 
 
 def test_names_that_differ_in_case_are_one_table_or_two_as_the_database_has_it(account, database):
@@ -88,8 +89,8 @@ def test_odd_name_is_a_name_or_an_error(account, database, table):
     database.execute("CREATE TABLE precious (id INTEGER)", "INSERT INTO precious VALUES (1)")
     try:
         assert loads(account, database, table, database.quote(table))
-    except AirflowFailException as error:
-        assert str(error).startswith("table: must be"), error
+    except (AirflowFailException, *database.errors) as error:
+        assert re.match("table: must be|.*Incorrect table name", str(error)), error
         assert account.requests == []
         assert database.tables() == ["precious"]
     assert database.rows("SELECT * FROM precious") == [(1,)]
@@ -115,7 +116,7 @@ def test_three_parts_are_an_error_where_there_is_no_such_level(account, database
 @on("psycopg2", "psycopg3")
 def test_another_database_is_an_error(account, database):
     account.add_homes(1)
-    with pytest.raises(AirflowFailException, match="table: "):
+    with pytest.raises(Exception, match="cross-database|table: "):
         load("homes", table="other.public.minut_homes", create_table=True)
     assert account.requests == []
     assert database.tables() == []
