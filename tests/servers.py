@@ -1,4 +1,4 @@
-"""A real Redis and a real PostgreSQL on loopback, each in its own folder, without persistence."""
+"""A real Redis, PostgreSQL and MariaDB on loopback, each in its own folder, without persistence."""
 
 from __future__ import annotations
 
@@ -89,6 +89,9 @@ class PostgresServer:
         if self._user:
             shutil.chown(data, "postgres")
         self._run("initdb", "--auth=trust", "--username=minut", "--no-sync", "-D", data)
+        rules = Path(data, "pg_hba.conf")
+        # One user that needs a password.
+        rules.write_text(f"host all guarded 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         command = [self.find("postgres"), "-D", data, "-p", str(self.port), "-h", "127.0.0.1", "-k", "", "-F"]
         self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/", **self._user)
         give_up = time.monotonic() + 30
@@ -114,5 +117,65 @@ class PostgresServer:
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)  # without waiting for its clients
+        self.process.wait(30)
+        self._folder.cleanup()
+
+
+class MariaDbServer:
+    """A MariaDB whose user, without a password, and whose database are ``minut``.
+
+    Its settings are MariaDB's own, not Debian's: texts are in latin1 if a table does not say otherwise.
+    """
+
+    FAST = (
+        "--innodb-flush-log-at-trx-commit=0",
+        "--innodb-flush-method=nosync",
+        "--innodb-doublewrite=0",
+        "--innodb-log-file-size=64M",
+        "--skip-log-bin",
+        "--skip-name-resolve",
+    )
+
+    @staticmethod
+    def find(command):
+        return shutil.which(command, path=os.pathsep.join((os.environ["PATH"], "/usr/sbin")))
+
+    def __init__(self):
+        self.port = free_port()
+        self._folder = tempfile.TemporaryDirectory(prefix="mariadb-")
+        data = self._folder.name
+        # MariaDB does not run as root, and pytest's folders are not accessible by other users.
+        user = ["--user=mysql"] if os.geteuid() == 0 else []
+        if user:
+            shutil.chown(data, "mysql")
+        options = ["--no-defaults", *user, f"--datadir={data}", *self.FAST]
+        self._run("mariadb-install-db", *options, "--auth-root-authentication-method=normal", "--skip-test-db")
+        options += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={data}/socket"]
+        options += [f"--pid-file={data}/pid", "--innodb-buffer-pool-size=128M"]
+        command = [self.find("mariadbd"), *options]
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/")
+        self._client = ["--no-defaults", "--host=127.0.0.1", f"--port={self.port}", "--user=root"]
+        give_up = time.monotonic() + 30
+        while not self._is_ready():
+            assert time.monotonic() < give_up, "MariaDB did not start"
+            time.sleep(0.05)
+        statements = (
+            "CREATE DATABASE minut; CREATE USER minut@127.0.0.1; "
+            "GRANT ALL ON *.* TO minut@127.0.0.1 WITH GRANT OPTION"
+        )
+        self._run("mariadb", *self._client, "--execute", statements)
+
+    def _is_ready(self):
+        command = [self.find("mariadb-admin"), *self._client, "--silent", "ping"]
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+    def _run(self, command, *arguments):
+        done = subprocess.run(
+            [self.find(command), *arguments], cwd="/", capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr + done.stdout
+
+    def stop(self):
+        self.process.kill()  # nothing of it is kept
         self.process.wait(30)
         self._folder.cleanup()

@@ -29,7 +29,6 @@ from airflow_provider_minut.sandbox.config import SandboxConfig
 from airflow_provider_minut.sandbox.sandbox import Sandbox
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
-from tests.servers import PostgresServer
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 NO_LIMIT = {"requests_per_second": 10**6, "requests_per_minute": 10**6}
@@ -52,16 +51,6 @@ def serve(monkeypatch, tmp_path, request):
     yield start
     for sandbox in running:
         sandbox.__exit__(None, None, None)
-
-
-@pytest.fixture(scope="session")
-def postgres():
-    if not PostgresServer.find("initdb"):
-        assert not os.environ.get("CI"), "CI has to have PostgreSQL"
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql)")
-    server = PostgresServer()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

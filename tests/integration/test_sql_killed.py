@@ -1,0 +1,131 @@
+"""A load that is killed leaves whole transactions behind and no staging table; the next one completes it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import time
+from contextlib import ExitStack
+
+import pytest
+
+from airflow_provider_minut.loading.sql import CHUNK_ROWS
+from tests.databases import SERVERS, load, on, use_psycopg2
+from tests.made_up import event
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+spawn = multiprocessing.get_context("spawn")
+HOMES = 3
+EVENTS = HOMES * 15_000
+UPSERTS = ("ON CONFLICT", "ON DUPLICATE KEY")
+# Each row takes a while longer to be inserted or updated.
+SLOW = {
+    "postgresql": (
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN PERFORM pg_sleep(0.0001); RETURN NEW; END'",
+        "CREATE TRIGGER slow BEFORE INSERT ON minut_events FOR EACH ROW EXECUTE FUNCTION wait()",
+    ),
+    "mysql": ("CREATE TRIGGER slow BEFORE INSERT ON minut_events FOR EACH ROW SET @waited = SLEEP(0.0001)",),
+}
+
+
+def load_events(psycopg2):
+    with ExitStack() as stack:
+        if psycopg2:
+            use_psycopg2(stack.enter_context(pytest.MonkeyPatch.context()))
+        load("events")
+
+
+@pytest.fixture
+def start_load(account, database, request):
+    """Return a function that starts a load in a process of its own, after a first one and with new values."""
+    account.add_homes(HOMES)
+    set_type(account, "old")
+    load("events", create_table=True)
+
+    def start():
+        account.requests.clear()
+        is_psycopg2 = "psycopg2" in request.node.callspec.id
+        process = spawn.Process(target=load_events, args=(is_psycopg2,))
+        process.start()
+        return process
+
+    return start
+
+
+def set_type(account, event_type):
+    for home in account.homes:
+        account.events[home["home_id"]] = [
+            event(f"{home['home_id']}-{n:05}", home["home_id"], f"2026-06-01T{n // 3600:02}:{n // 60 % 60:02}:{n % 60:02}Z")
+            | {"event_type": event_type}
+            for n in range(EVENTS // HOMES)
+        ]
+
+
+def counts(database):
+    return dict(database.rows("SELECT event_type, count(*) FROM minut_events GROUP BY event_type"))
+
+
+def is_staging(sessions):
+    return any("STAGE" in text and not text.startswith(("CREATE", "DROP")) for text in sessions) and not is_upsert(sessions)
+
+
+def is_upsert(sessions):
+    return any(name in text for text in sessions for name in UPSERTS)
+
+
+@on(*SERVERS)
+@pytest.mark.parametrize("is_time", [is_staging, is_upsert], ids=["staging", "upsert"])
+def test_killed_load_is_a_whole_number_of_transactions(account, database, start_load, is_time):
+    set_type(account, "new")
+    if is_time is is_upsert:
+        database.execute(*SLOW[database.dialect])
+    process = start_load()
+    # Before the first request, it tries both too.
+    while not (account.requests and is_time([text.upper() for text in database.sessions()])):
+        assert process.is_alive()
+    process.kill()
+    process.join()
+    while database.sessions():  # the server finishes a statement before it finds out
+        time.sleep(0.05)
+    if is_time is is_upsert:
+        database.execute("DROP TRIGGER slow" + " ON minut_events" * (database.dialect == "postgresql"))
+    found = counts(database)
+    assert sum(found.values()) == EVENTS
+    assert found.get("new", 0) % CHUNK_ROWS == 0
+    assert found["old"]
+    assert database.tables() == ["minut_events"]
+    process = start_load()
+    process.join()
+    assert process.exitcode == 0
+    assert counts(database) == {"new": EVENTS}
+    assert database.tables() == ["minut_events"]
+
+
+@on("duckdb", "sqlite")
+def test_load_killed_at_any_time_is_a_whole_number_of_transactions(account, database, start_load):
+    process = start_load()
+    while not account.requests:
+        time.sleep(0.01)
+    began = time.monotonic()
+    process.join()
+    assert process.exitcode == 0
+    length = time.monotonic() - began
+    randomness = random.Random(3)
+    set_type(account, "new")
+    for _ in range(8):
+        process = start_load()
+        while not account.requests:
+            time.sleep(0.01)
+        time.sleep(length * randomness.uniform(0.1, 0.95))
+        process.kill()
+        process.join()
+        found = counts(database)
+        assert sum(found.values()) == EVENTS
+        assert found.get("new", 0) % CHUNK_ROWS == 0 or found == {"new": EVENTS}
+        assert database.tables() == ["minut_events"]
+    process = start_load()
+    process.join()
+    assert process.exitcode == 0
+    assert counts(database) == {"new": EVENTS}
