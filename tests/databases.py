@@ -116,7 +116,9 @@ class Postgres(Database):
         return psycopg2.connect(f"postgresql://{self.place.address}")
 
     def clear(self):
-        schemas = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        schemas = (
+            "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'"
+        )
         for (schema,) in self.rows(schemas):
             self.execute(f"DROP SCHEMA {self.quote(schema)} CASCADE")
         self.execute("CREATE SCHEMA public", "GRANT TEMP ON DATABASE minut TO PUBLIC")
@@ -197,7 +199,9 @@ class MariaDb(Database):
         self.use(login="clerk")
 
     def add_password(self):
-        self.execute("CREATE USER clerk@127.0.0.1 IDENTIFIED BY 'right'", "GRANT ALL ON minut.* TO clerk@127.0.0.1")
+        self.execute(
+            "CREATE USER clerk@127.0.0.1 IDENTIFIED BY 'right'", "GRANT ALL ON minut.* TO clerk@127.0.0.1"
+        )
         self.use(login="clerk", password="wrong")
 
     def tables(self):
@@ -262,7 +266,10 @@ class Sqlite(Database):
         return connection
 
     def columns(self, table):
-        return {name: kind.lower() for name, kind in self.rows(f"SELECT name, type FROM pragma_table_info('{table}')")}  # noqa: S608
+        return {
+            name: kind.lower()
+            for name, kind in self.rows(f"SELECT name, type FROM pragma_table_info('{table}')")
+        }  # noqa: S608
 
     def tables(self):
         return sorted(name for (name,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"))

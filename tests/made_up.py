@@ -54,7 +54,13 @@ class MadeUpAccount:
 
 def home(identity, name="Harbour", **fields):
     """Return a home as the API lists it."""
-    return {"home_id": identity, "name": name, "timezone": "Europe/Stockholm", "alarm_status": "off", **fields}
+    return {
+        "home_id": identity,
+        "name": name,
+        "timezone": "Europe/Stockholm",
+        "alarm_status": "off",
+        **fields,
+    }
 
 
 def event(identity, home_id, time, **fields):

@@ -149,7 +149,9 @@ class MariaDbServer:
         if user:
             shutil.chown(data, "mysql")
         options = ["--no-defaults", *user, f"--datadir={data}", *self.FAST]
-        self._run("mariadb-install-db", *options, "--auth-root-authentication-method=normal", "--skip-test-db")
+        self._run(
+            "mariadb-install-db", *options, "--auth-root-authentication-method=normal", "--skip-test-db"
+        )
         options += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={data}/socket"]
         options += [f"--pid-file={data}/pid", "--innodb-buffer-pool-size=128M"]
         command = [self.find("mariadbd"), *options]

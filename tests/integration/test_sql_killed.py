@@ -55,8 +55,12 @@ def start_load(account, database, request):
 
 def set_value(account, value):
     """Let each sensor of each device have this latest value."""
-    latest = {f"sensor-{n:04}": {"time": "2026-06-01T00:00:00Z", "value": value} for n in range(ROWS // DEVICES)}
-    account.devices = [{"device_id": f"device-{n:02}", "latest_sensor_values": latest} for n in range(DEVICES)]
+    latest = {
+        f"sensor-{n:04}": {"time": "2026-06-01T00:00:00Z", "value": value} for n in range(ROWS // DEVICES)
+    }
+    account.devices = [
+        {"device_id": f"device-{n:02}", "latest_sensor_values": latest} for n in range(DEVICES)
+    ]
 
 
 def wait_for_request(account, process):
@@ -70,7 +74,9 @@ def counts(database):
 
 
 def is_staging(sessions):
-    return any("STAGE" in text and not text.startswith(("CREATE", "DROP")) for text in sessions) and not is_upsert(sessions)
+    return any(
+        "STAGE" in text and not text.startswith(("CREATE", "DROP")) for text in sessions
+    ) and not is_upsert(sessions)
 
 
 def is_upsert(sessions):

@@ -70,7 +70,11 @@ def rounds(account, request):
         for number in range(ROUNDS[request.node.callspec.id.split("-")[0]]):
             for home in account.homes:
                 account.events[home["home_id"]] = [
-                    event(f"{home['home_id']}-{n:04}", home["home_id"], f"2026-06-01T{n // 60:02}:{n % 60:02}:00Z")
+                    event(
+                        f"{home['home_id']}-{n:04}",
+                        home["home_id"],
+                        f"2026-06-01T{n // 60:02}:{n % 60:02}:00Z",
+                    )
                     | {"event_type": f"type-{number}"}
                     for n in range(EVENTS)
                 ]
@@ -80,7 +84,9 @@ def rounds(account, request):
 
 
 def counts(database):
-    return database.rows("SELECT event_type, count(*), count(DISTINCT event_id) FROM minut_events GROUP BY event_type")
+    return database.rows(
+        "SELECT event_type, count(*), count(DISTINCT event_id) FROM minut_events GROUP BY event_type"
+    )
 
 
 def test_loads_of_different_homes_all_succeed(account, database, run_together, rounds):

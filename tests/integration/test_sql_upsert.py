@@ -141,7 +141,9 @@ def test_reading_that_changed_is_replaced(account, database):
     load("readings", sensors=["temperature"], create_table=True)
     account.readings["device-1", "temperature"][3]["value"] = 99.5
     load("readings", sensors=["temperature"])
-    assert database.rows("SELECT count(*), count(DISTINCT time), max(value) FROM minut_readings") == [(20, 20, 99.5)]
+    assert database.rows("SELECT count(*), count(DISTINCT time), max(value) FROM minut_readings") == [
+        (20, 20, 99.5)
+    ]
 
 
 def test_home_that_left_the_account_keeps_the_time_when_it_was_last_seen(account, database):
@@ -154,7 +156,9 @@ def test_home_that_left_the_account_keeps_the_time_when_it_was_last_seen(account
         for dataset in ("homes", "devices"):
             load(dataset, create_table=True)
         rows = database.rows("SELECT home_id, last_seen_at, loaded_at FROM minut_homes ORDER BY home_id")
-        rows += database.rows("SELECT device_id, last_seen_at, loaded_at FROM minut_devices ORDER BY device_id")
+        rows += database.rows(
+            "SELECT device_id, last_seen_at, loaded_at FROM minut_devices ORDER BY device_id"
+        )
         seen.append({name: (instant_of(at), instant_of(loaded)) for name, at, loaded in rows})
         account.homes.pop(1) if len(account.homes) > 1 else None
         account.devices.pop(0) if len(account.devices) > 1 else None
@@ -184,7 +188,9 @@ def test_table_of_the_previous_version_is_loaded_as_it_is(account, database):
 def test_generated_columns_and_triggers_of_the_user_stay(account, database):
     account.add_homes(2)
     load("homes", create_table=True)
-    database.execute("ALTER TABLE minut_homes ADD COLUMN length INTEGER GENERATED ALWAYS AS (length(name)) STORED")
+    database.execute(
+        "ALTER TABLE minut_homes ADD COLUMN length INTEGER GENERATED ALWAYS AS (length(name)) STORED"
+    )
     account.homes[0]["name"] = "Garden Studio"
     load("homes", create_table=True)
     assert database.rows("SELECT length FROM minut_homes ORDER BY home_id") == [(13,), (7,)]
@@ -210,13 +216,17 @@ def test_table_may_be_partitioned_by_time(account, database):
     ["", ", PRIMARY KEY (home_id, name)", ", UNIQUE (name)"],
     ids=["none", "with-another-column", "of-another-column"],
 )
-def test_table_without_a_unique_key_is_an_error_before_the_first_request(account, database, key, create_table):
+def test_table_without_a_unique_key_is_an_error_before_the_first_request(
+    account, database, key, create_table
+):
     database.execute(
         "CREATE TABLE minut_homes (home_id VARCHAR(100) NOT NULL, name VARCHAR(100) NOT NULL, "
         f"timezone VARCHAR(50), alarm_status VARCHAR(50), additional_fields TEXT{key})"
     )
     account.add_homes(2)
-    with pytest.raises(AirflowFailException, match=r"table: needs a primary key or a unique index on home_id"):
+    with pytest.raises(
+        AirflowFailException, match=r"table: needs a primary key or a unique index on home_id"
+    ):
         load("homes", create_table=create_table)
     assert account.requests == []
     assert database.value("SELECT count(*) FROM minut_homes") == 0
@@ -225,16 +235,24 @@ def test_table_without_a_unique_key_is_an_error_before_the_first_request(account
 @on("psycopg3")
 @pytest.mark.parametrize("index", ["(home_id) WHERE name IS NOT NULL", "(lower(home_id))"])
 def test_unique_index_of_a_part_of_the_rows_is_no_key(account, database, index):
-    load_columns = "home_id TEXT NOT NULL, name TEXT, timezone TEXT, alarm_status TEXT, additional_fields TEXT"
-    database.execute(f"CREATE TABLE minut_homes ({load_columns})", f"CREATE UNIQUE INDEX part ON minut_homes {index}")
+    load_columns = (
+        "home_id TEXT NOT NULL, name TEXT, timezone TEXT, alarm_status TEXT, additional_fields TEXT"
+    )
+    database.execute(
+        f"CREATE TABLE minut_homes ({load_columns})", f"CREATE UNIQUE INDEX part ON minut_homes {index}"
+    )
     account.add_homes(1)
-    with pytest.raises(AirflowFailException, match=r"table: needs a primary key or a unique index on home_id"):
+    with pytest.raises(
+        AirflowFailException, match=r"table: needs a primary key or a unique index on home_id"
+    ):
         load("homes")
     assert account.requests == []
 
 
 def test_columns_that_are_missing_are_named_before_the_first_request_or_added(account, database):
-    database.execute("CREATE TABLE minut_homes (home_id VARCHAR(100) PRIMARY KEY, name VARCHAR(100), mine INTEGER)")
+    database.execute(
+        "CREATE TABLE minut_homes (home_id VARCHAR(100) PRIMARY KEY, name VARCHAR(100), mine INTEGER)"
+    )
     database.execute("INSERT INTO minut_homes VALUES ('home-001', 'Old', 5)")
     account.add_homes(2)
     with pytest.raises(AirflowFailException, match="timezone.*alarm_status.*additional_fields"):

@@ -22,7 +22,7 @@ TEXTS = [
     "\\",
     "\\\\n\\t",
     "NULL",
-    "it's \"quoted\" `so`",
+    'it\'s "quoted" `so`',
     "a,b;c|d",
     "line\nline\r\nline\rline\ttab",
     "\x01\x08\x0b\x1a\x1f\x7f",
@@ -35,7 +35,24 @@ TEXTS = [
     "'; DROP TABLE minut_homes; --",
     "ß İ ﬁ é é",
 ]
-IDS = ["Ab", "ab", "AB", "ab ", " ab", "ab\t", "áb", "äb", "a_b", "a%b", "a\\b", "a'b", 'a"b', "ａｂ", "🏠", "x" * 100]
+IDS = [
+    "Ab",
+    "ab",
+    "AB",
+    "ab ",
+    " ab",
+    "ab\t",
+    "áb",
+    "äb",
+    "a_b",
+    "a%b",
+    "a\\b",
+    "a'b",
+    'a"b',
+    "ａｂ",
+    "🏠",
+    "x" * 100,
+]
 
 
 def test_texts_stay_as_they_are(account, database):
@@ -72,7 +89,9 @@ def test_times_keep_their_fractions(account, database):
         "2026-06-01T12:00:00.250+02:00",
     ]
     account.add_homes(1)
-    account.events["home-001"] = [event(f"event-{number}", "home-001", text) for number, text in enumerate(times)]
+    account.events["home-001"] = [
+        event(f"event-{number}", "home-001", text) for number, text in enumerate(times)
+    ]
     for _ in range(2):
         load("events", create_table=True)
     found = database.rows("SELECT event_time FROM minut_events ORDER BY event_id")
@@ -110,7 +129,10 @@ def test_time_zone_of_the_process_does_not_matter(account, database):
 @on("psycopg2", "psycopg3", "mariadb")
 def test_time_zone_of_the_server_does_not_matter(account, database):
     statement = {
-        "postgresql": ("ALTER DATABASE minut SET timezone TO 'Asia/Kolkata'", "ALTER DATABASE minut RESET timezone"),
+        "postgresql": (
+            "ALTER DATABASE minut SET timezone TO 'Asia/Kolkata'",
+            "ALTER DATABASE minut RESET timezone",
+        ),
         "mysql": ("SET GLOBAL time_zone = '+05:30'", "SET GLOBAL time_zone = 'SYSTEM'"),
     }
     change, restore = statement[database.dialect]
@@ -128,7 +150,12 @@ def test_time_zone_of_the_server_does_not_matter(account, database):
 def test_numbers_and_flags_stay_as_they_are(account, database):
     numbers = [0.1, 1e308, -1e-300, 5, 2**53, -0.5, 1 / 3, 62.5]
     account.devices = [
-        {"device_id": f"device-{number}", "battery": {"percent": value}, "active": number % 2 == 0, "offline": None}
+        {
+            "device_id": f"device-{number}",
+            "battery": {"percent": value},
+            "active": number % 2 == 0,
+            "offline": None,
+        }
         for number, value in enumerate(numbers)
     ]
     for _ in range(2):
@@ -151,7 +178,9 @@ def test_additional_fields_are_json_that_the_database_can_query(account, databas
     lat, city = (database.json_text("additional_fields", "geo", name) for name in ("lat", "city"))
     found = database.rows(f"SELECT {lat}, {city} FROM minut_homes ORDER BY home_id")  # noqa: S608
     assert [(lat and float(lat), city) for lat, city in found] == [(59.5, "Malmö"), (None, None)]
-    stored, none = (row[0] for row in database.rows("SELECT additional_fields FROM minut_homes ORDER BY home_id"))
+    stored, none = (
+        row[0] for row in database.rows("SELECT additional_fields FROM minut_homes ORDER BY home_id")
+    )
     assert (json.loads(stored) if isinstance(stored, str) else stored) == fields
     assert none is None
 
