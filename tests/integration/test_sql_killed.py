@@ -22,7 +22,7 @@ UPSERTS = ("ON CONFLICT", "ON DUPLICATE KEY")
 # Each row takes a while longer to be inserted or updated.
 SLOW = {
     "postgresql": (
-        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS "  # noqa: ISC004 - one of two statements
         "'BEGIN PERFORM pg_sleep(0.0001); RETURN NEW; END'",
         "CREATE TRIGGER slow BEFORE INSERT ON minut_latest FOR EACH ROW EXECUTE FUNCTION wait()",
     ),

@@ -13,7 +13,7 @@ from tests.made_up import event, home
 
 TEXTS = [
     "å" * 100_000,  # 200 kB
-    "🏠👩‍👧 ﷽ 𝒞",
+    "🏠👩‍👧 ﷽ \U0001d49e",
     "",
     " ",
     " x ",
@@ -49,7 +49,7 @@ IDS = [
     "a\\b",
     "a'b",
     'a"b',
-    "ａｂ",
+    "\uff41\uff42",
     "🏠",
     "x" * 100,
 ]
