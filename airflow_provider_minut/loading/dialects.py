@@ -115,10 +115,12 @@ DUCKDB = Dialect(
 )
 MYSQL = Dialect(
     name="MySQL",
-    # A key is limited to 3,072 bytes. With another collation, IDs that differ only in case would be one key.
+    # A key is limited to 3,072 bytes. With another collation, IDs that differ only in case, or in spaces at
+    # their end, would be one key; MariaDB and MySQL have different names for it.
     types=_types(
         "LONGTEXT CHARACTER SET utf8mb4",
-        "VARCHAR(255) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+        "VARCHAR(255) CHARACTER SET utf8mb4 "
+        "/*M! COLLATE utf8mb4_nopad_bin */ /*!80017 COLLATE utf8mb4_0900_bin */",
         "DATETIME(6)",
         "DOUBLE",
         "BOOLEAN",

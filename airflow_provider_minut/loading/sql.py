@@ -152,7 +152,9 @@ class SqlTable:
     def _read_columns(self) -> set[str]:
         with self._transaction() as cursor:
             cursor.execute(self._statements.select_nothing())
-            return {column[0].lower() for column in cursor.description}
+            columns = {column[0].lower() for column in cursor.description}
+            cursor.fetchall()  # some drivers do not close a cursor whose result was not read
+            return columns
 
     def _change(self, statements: Iterable[str], wanted: set[str]) -> None:
         """Change the table so that it has these columns.
