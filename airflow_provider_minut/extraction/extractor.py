@@ -97,10 +97,14 @@ class Selection:
         """
         return self.floor(self.start_at), self.floor(self.end_at)
 
-    @property
-    def late_since(self) -> datetime:
-        """Since when late readings are read, if they are missing."""
-        return self.floor(self.start_at - self.late_within)
+    def missing_since(self, earliest: datetime | None) -> datetime:
+        """Return since when readings that a destination does not have are missing.
+
+        :param earliest: The earliest reading of all that it has; what is older was never requested.
+        """
+        start, _ = self.readings_range
+        late = self.floor(self.start_at - self.late_within)
+        return start if earliest is None else min(start, max(late, self.floor(earliest)))
 
     def floor(self, time: datetime) -> datetime:
         """Return the start of the interval of a reading."""
@@ -161,6 +165,8 @@ class Extractor:
         """IDs of what the account cannot read (403 or 404), and is skipped."""
         self.stored: Stored | None = None
         """What the destination has of the readings; ``None`` if it does not know."""
+        self.stored_since = selection.start_at
+        """Since when readings that the destination does not have are missing."""
         self.done: Done | None = None
         """Which homes or sensors have been read; those of an earlier attempt are not read again."""
         self.series: Collection[tuple[str, str]] = ()

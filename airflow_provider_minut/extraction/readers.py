@@ -79,11 +79,10 @@ def read_readings(extractor: Extractor) -> Iterator[Row]:
         for sensor in selection.sensors
     }
     extractor.series = list(heard)
-    since = _late_since(extractor)
     ranges = {
         series: time_range
         for series, last in heard.items()
-        if (time_range := _range_of(extractor, series, since, last))
+        if (time_range := _range_of(extractor, series, last))
     }
     _log_readings_plan(extractor, len(devices), ranges)
 
@@ -116,20 +115,11 @@ class Series(NamedTuple):
         return f"{self.device_id}/{self.sensor}"
 
 
-def _late_since(extractor: Extractor) -> datetime:
-    """Return since when readings may be missing: what is older than all that is there was never requested."""
-    selection, stored = extractor.selection, extractor.stored or {}
-    start, _ = selection.readings_range
-    earliest = min((series.first for series in stored.values()), default=start)
-    return min(start, max(selection.late_since, selection.floor(earliest)))
-
-
 def _range_of(
-    extractor: Extractor, series: Series, since: datetime, heard: datetime | None
+    extractor: Extractor, series: Series, heard: datetime | None
 ) -> tuple[datetime, datetime] | None:
     """Return the time range to read of a series; ``None`` if there can be nothing new.
 
-    :param since: Since when readings may be missing.
     :param heard: When the device checked in last. It uploads only then (documented), so no reading after this
         time is missing.
     """
@@ -138,11 +128,14 @@ def _range_of(
     may_be_new = heard is None or heard >= start
     if stored is None:
         return (start, end) if may_be_new else None
-    known = stored.get(series)
-    if first_gap(known, since, selection.interval) < (min(end, selection.floor(heard)) if heard else end):
-        begin = read_from(known, since, selection.interval)
-        return (begin if selection.only_missing else min(begin, start)), end
-    return (start, end) if may_be_new and not selection.only_missing else None
+    complete = end if heard is None else min(end, selection.floor(heard))  # the interval after it is not
+    if first_gap(stored.get(series), extractor.stored_since, selection.interval) < complete:
+        begin = read_from(stored.get(series), extractor.stored_since, selection.interval)
+        start = begin if selection.only_missing else min(begin, start)
+    elif selection.only_missing or not may_be_new:
+        return None
+    # A response that ends before its range looks as if it were cut, and would cost another request.
+    return start, min(end, complete + selection.interval)
 
 
 def _log_readings_plan(

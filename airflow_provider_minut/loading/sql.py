@@ -109,6 +109,13 @@ class SqlTable:
             self._retrying(self._upsert, self._in_order(chunk))
             on_commit()
 
+    def earliest_reading(self) -> datetime | None:
+        """Return the time of the earliest reading in the table; ``None`` without readings."""
+        with self._transaction() as cursor:
+            cursor.execute(self._statements.earliest_reading())
+            (found,) = cursor.fetchone()
+        return _time_or_none(found)
+
     def stored_series(
         self, start_at: datetime, end_at: datetime, interval: timedelta
     ) -> dict[tuple[str, str], StoredSeries]:

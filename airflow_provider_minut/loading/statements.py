@@ -95,6 +95,10 @@ class Statements:
             return f"INSERT INTO {self.name} {staged} {self._on_duplicate_key(columns)}"
         return self._merge(stage, columns)
 
+    def earliest_reading(self) -> str:
+        """Return the query of the time of the earliest reading."""
+        return f"SELECT MIN({self.quoted('time')}) FROM {self.name}"  # noqa: S608 - identifiers are quoted
+
     def stored_series(self, placeholder: str, seconds: float) -> str:
         """Return the query of what the table has of each series of readings in a time range.
 

@@ -240,6 +240,9 @@ class Table(Protocol):
     def load(self, rows: Iterable[Row], *, on_commit: Callable[[], None]) -> None:
         """Merge the rows; call ``on_commit`` when all rows that were read so far are loaded."""
 
+    def earliest_reading(self) -> datetime | None:
+        """Return the time of the earliest reading in the table; ``None`` without readings."""
+
     def stored_series(
         self, start_at: datetime, end_at: datetime, interval: timedelta
     ) -> dict[tuple[str, str], StoredSeries]:
@@ -278,7 +281,8 @@ class MinutTableTransferOperator(MinutTransferOperator):
                 return table.stored_series(start, selection.end_at, selection.interval)
 
             if dataset.name == READINGS:
-                extraction.stored = stored_since(selection.late_since)
+                extraction.stored_since = selection.missing_since(table.earliest_reading())
+                extraction.stored = stored_since(extraction.stored_since)
             resume = Resume(context.get("task_state_store"), extraction)
             table.load(dataset.rows(extraction), on_commit=resume.save)
             resume.save()
