@@ -174,7 +174,7 @@ class SqlTable:
                     cursor.execute(statement)
         except Exception as error:
             try:
-                present = self._read_columns()
+                present = self._retrying.copy()(self._read_columns)
             except Exception:  # the change failed for a reason of its own
                 raise error from None
             if not present >= wanted:
