@@ -106,7 +106,7 @@ def compare(connection, count, driver) -> None:
 
 def contents(connection, table):
     with connection.cursor() as cursor:
-        query = f"SELECT count(*), sum(value), min(time), max(time), max(loaded_at) FROM {table}"  # noqa: S608 - one of two
+        query = f"SELECT count(*), sum(value::numeric), min(time), max(time), max(loaded_at) FROM {table}"  # noqa: S608 - one of two
         cursor.execute(query)
         return cursor.fetchall()
 
