@@ -43,7 +43,7 @@ Writer = Callable[[Dataset, Iterable[Row], Output], None]
 def write_jsonl(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     """Write one JSON object per line, with all fields that the API sent."""
     encoder = msgspec.json.Encoder()
-    for batch in _batches(rows, BATCH_ROWS):
+    for batch in batches(rows, BATCH_ROWS):
         file.write(encoder.encode_lines(batch))
 
 
@@ -52,7 +52,7 @@ def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*dataset.columns, "additional_fields"])
-    for batch in _batches(tabular(dataset, rows), BATCH_ROWS):
+    for batch in batches(tabular(dataset, rows), BATCH_ROWS):
         writer.writerows([_text_value(value) for value in row.values()] for row in batch)
         file.write(text.getvalue().encode())
         text.seek(0)
@@ -66,7 +66,7 @@ def write_parquet(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
 
     schema = arrow_schema(dataset.columns | {ADDITIONAL_FIELDS: "json"})
     with pq.ParquetWriter(file, schema) as writer:
-        for batch in _batches(tabular(dataset, rows), ROW_GROUP_ROWS):
+        for batch in batches(tabular(dataset, rows), ROW_GROUP_ROWS):
             writer.write_table(arrow_table(batch, schema))
 
 
@@ -142,7 +142,8 @@ def read_jsonl(file: IO[bytes]) -> Iterator[Row]:
         yield from map(json.loads, lines)
 
 
-def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Yield the rows in lists of a size; the last may be shorter."""
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):
         yield batch
