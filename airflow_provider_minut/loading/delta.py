@@ -17,7 +17,7 @@ from airflow_provider_minut.exceptions import MinutConfigurationError, MinutErro
 from airflow_provider_minut.extraction.datasets import Dataset
 from airflow_provider_minut.extraction.extractor import Row
 from airflow_provider_minut.extraction.formats import ROW_GROUP_ROWS, arrow_schema, arrow_table, batches
-from airflow_provider_minut.extraction.progress import GAP_INTERVALS, StoredSeries
+from airflow_provider_minut.extraction.progress import GAP_FACTOR, StoredSeries
 from airflow_provider_minut.extraction.spool import Spool
 from airflow_provider_minut.loading.columns import LAST_SEEN_AT, LOADED_AT, table_columns, table_rows
 from airflow_provider_minut.loading.credentials import Location, Options, redacted, store_options
@@ -59,8 +59,8 @@ _SERIES = """
         FROM stored WHERE value IS NOT NULL AND {where}
     )
     SELECT device_id, sensor, MIN(time) AS first, MAX(time) AS last, COUNT(*) AS count,
-        MIN(CASE WHEN next - time > {gap} THEN time END) AS before_gap,
-        MIN(CASE WHEN next - time > {gap} THEN next END) AS after_gap
+        MIN(CASE WHEN next - time >= {gap} THEN time END) AS before_gap,
+        MIN(CASE WHEN next - time >= {gap} THEN next END) AS after_gap
     FROM pairs GROUP BY device_id, sensor
 """
 
@@ -136,14 +136,14 @@ class DeltaDestination:
                 for batch in self._batches(spool):
                     self._merge(batch, self._range_of(batch))
 
-    def stored(
-        self, since: datetime, until: datetime, interval: timedelta
+    def stored_series(
+        self, start_at: datetime, end_at: datetime, interval: timedelta
     ) -> dict[tuple[str, str], StoredSeries]:
-        """Return what the table has of each series of readings in a time range.
+        """Return what the table has of the readings in a time range.
 
-        :param since: Start of the range, included.
-        :param until: End of the range, excluded.
-        :param interval: Length of an interval.
+        :param start_at: Start, included.
+        :param end_at: End, excluded.
+        :param interval: Length of the interval of a reading.
         :raises MinutError: for errors of the store.
         """
         import pyarrow as pa
@@ -151,11 +151,11 @@ class DeltaDestination:
 
         with self._errors(preparing=False):
             table = self._open()
-            where = f"time >= {_timestamp(since)} AND time < {_timestamp(until)}"
+            where = f"time >= {_timestamp(start_at)} AND time < {_timestamp(end_at)}"
             if _is_partitioned(table):
-                first, last = (_date(edge.astimezone(UTC).date()) for edge in (since, until))
+                first, last = (_date(edge.astimezone(UTC).date()) for edge in (start_at, end_at))
                 where += f" AND {DATE} BETWEEN {first} AND {last}"
-            gap = f"INTERVAL '{interval.total_seconds() * GAP_INTERVALS} seconds'"
+            gap = f"INTERVAL '{interval.total_seconds() * GAP_FACTOR} seconds'"
             query = _SERIES.format(where=where, gap=gap)
             found = pa.table(QueryBuilder().register("stored", table).execute(query).read_all())
         return {(row.pop("device_id"), row.pop("sensor")): StoredSeries(**row) for row in found.to_pylist()}

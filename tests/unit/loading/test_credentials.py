@@ -32,7 +32,9 @@ def test_location_of_a_path(path, expected):
 
 
 def test_unknown_protocol_is_an_error():
-    with pytest.raises(MinutConfigurationError, match="path: must be a local path or begin with one of s3://"):
+    with pytest.raises(
+        MinutConfigurationError, match="path: must be a local path or begin with one of s3://"
+    ):
         location_of("hdfs://x/y", None)
 
 
@@ -72,7 +74,10 @@ def test_role_needs_amazons_provider(options):
     [
         ({"login": "account", "password": "key"}, {"account_name": "account", "account_key": "key"}),
         (
-            {"host": "https://account.blob.core.windows.net/", "extra": {"sas_token": "https://h/?sv=1&sig=x"}},
+            {
+                "host": "https://account.blob.core.windows.net/",
+                "extra": {"sas_token": "https://h/?sv=1&sig=x"},
+            },
             {"account_name": "account", "sas_key": "sv=1&sig=x"},
         ),
         (

@@ -63,7 +63,9 @@ def test_late_rows_land_where_they_belong_and_nothing_else_is_written(tmp_path):
 @pytest.mark.parametrize("dataset", ["events", "readings", "latest"])
 def test_rows_that_did_not_change_are_no_commit(tmp_path, dataset):
     rows = {
-        "events": [{"event_id": str(n), "event_type": "t", "event_time": NOON, "more": {"n": n}} for n in range(9)]
+        "events": [
+            {"event_id": str(n), "event_type": "t", "event_time": NOON, "more": {"n": n}} for n in range(9)
+        ]
         + [{"event_id": "x", "event_type": "t", "event_time": None}],
         "readings": readings(range(9)),
         "latest": [{"device_id": "d", "sensor": "sound", "time": None, "value": None}],
@@ -179,16 +181,16 @@ def test_preparing_leaves_an_empty_table_without_other_files(tmp_path):
 def test_table_knows_where_its_first_gap_is(tmp_path, missing):
     numbers = [number for number in range(12) if number not in missing]
     loaded(tmp_path, [*readings(numbers), *readings(range(12), "d2"), *readings([5], "d3", value=None)])
-    found = destination(tmp_path).stored(NOON, NOON + timedelta(hours=2), INTERVAL)
+    found = destination(tmp_path).stored_series(NOON, NOON + timedelta(hours=2), INTERVAL)
     assert sorted(found) == [("d1", "temperature"), ("d2", "temperature")]
     series = found["d1", "temperature"]
     assert (series.first, series.last, len(numbers)) == (
         NOON + numbers[0] * INTERVAL,
         NOON + numbers[-1] * INTERVAL,
-        series[2],
+        series.count,
     )
     assert first_gap(series, NOON, INTERVAL) == NOON + min([*missing, 12]) * INTERVAL
-    assert destination(tmp_path).stored(NOON - INTERVAL, NOON, INTERVAL) == {}
+    assert destination(tmp_path).stored_series(NOON - INTERVAL, NOON, INTERVAL) == {}
 
 
 def test_deltalake_that_is_not_installed_is_an_error_with_its_extra(monkeypatch):
@@ -214,6 +216,8 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 def test_memory_does_not_grow_with_the_rows(tmp_path):
     def megabytes(count):
         command = [sys.executable, "-c", MEMORY, str(tmp_path / str(count)), str(count)]
-        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+        return int(
+            subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        )
 
     assert megabytes(1_000_000) < megabytes(250_000) * 1.3

@@ -34,7 +34,9 @@ def test_file_is_replaced_as_a_whole(tmp_path, kind):
             file.write(content)
             assert (tmp_path / "x.gz").exists() == (content == b"new")
             assert [path.name for path in tmp_path.glob("*.gz")] == ["x.gz"] * (content == b"new")
-            assert [path.name for path in tmp_path.glob("*") if path.is_file()] == ["x.gz"] * (content == b"new")
+            assert [path.name for path in tmp_path.glob("*") if path.is_file()] == ["x.gz"] * (
+                content == b"new"
+            )
     assert (tmp_path / "x.gz").read_bytes() == b"new"
     assert (tmp_path / "x.gz").stat().st_mode & 0o777 == 0o666 & ~_umask()
 
@@ -42,9 +44,14 @@ def test_file_is_replaced_as_a_whole(tmp_path, kind):
 def test_failure_leaves_the_file_as_it_was(tmp_path, kind):
     target = tmp_path / "x.gz"
     target.write_bytes(b"old")
-    with pytest.raises(RuntimeError), replaced(ObjectStoragePath(str(target))) as file:
-        file.write(b"half")
-        raise RuntimeError
+
+    def fail():
+        with replaced(ObjectStoragePath(str(target))) as file:
+            file.write(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert target.read_bytes() == b"old"
     assert [path for path in everything(tmp_path) if not path.startswith(".minut-tmp")] == ["x.gz"]
     assert everything(tmp_path / ".minut-tmp") == []
