@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 # Rows of a commit; they are in memory at once.
 MAX_ROWS_PER_COMMIT = 200_000
+# Rows between two calls of `on_commit`; each date among them costs a file of the table.
+MAX_SPOOLED_ROWS = 1_000_000
 # Partition column of events and readings: the date of their time in UTC.
 DATE = "date"
 MAX_ERROR_CHARACTERS = 500
@@ -120,21 +123,24 @@ class DeltaDestination:
             # Fails if the table has a feature that delta-rs cannot write; without rows nothing is committed.
             self._merge(arrow_table([], arrow_schema(self._columns)), "FALSE")
 
-    def load(self, rows: Iterable[Row]) -> None:
+    def load(self, rows: Iterable[Row], *, on_commit: Callable[[], None] = lambda: None) -> None:
         """Merge rows by the key: new rows are inserted, rows that changed are updated, nothing else changes.
 
-        Rows go to temporary files first, and from there to the table, date by date, in commits of at most
-        200,000 rows.
+        A million rows at a time go to temporary files first, and from there to the table, date by date, in
+        commits of at most 200,000 rows.
 
         :param rows: As :meth:`Dataset.rows` yields them.
+        :param on_commit: Called when all rows that were read so far are loaded.
         :raises MinutError: if the store or the table does not accept the rows; commits so far stay.
         """
-        with tempfile.TemporaryDirectory(prefix="minut-") as folder:
-            spool = Spool(self._dataset, Path(folder))
-            spool.add(rows)
-            with self._errors(preparing=False):
-                for batch in self._batches(spool):
-                    self._merge(batch, self._range_of(batch))
+        for part in _parts(rows, MAX_SPOOLED_ROWS):
+            with tempfile.TemporaryDirectory(prefix="minut-") as folder:
+                spool = Spool(self._dataset, Path(folder))
+                spool.add(part)
+                with self._errors(preparing=False):
+                    for batch in self._batches(spool):
+                        self._merge(batch, self._range_of(batch))
+            on_commit()
 
     def stored_series(
         self, start_at: datetime, end_at: datetime, interval: timedelta
@@ -322,6 +328,13 @@ class DeltaDestination:
                 ) from None
             message = f"Failed to access the Delta table: {text.rstrip('.')}."
             raise MinutError(message, remedy="Retry the task.") from None
+
+
+def _parts(rows: Iterable[Row], size: int) -> Iterator[Iterator[Row]]:
+    """Yield rows in parts of a size, without keeping them; each part has to be read before the next."""
+    iterator = iter(rows)
+    for first in iterator:
+        yield chain((first,), islice(iterator, size - 1))
 
 
 def _make_folder(path: Path) -> None:

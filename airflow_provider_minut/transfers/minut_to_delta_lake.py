@@ -7,17 +7,18 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from airflow_provider_minut.extraction.datasets import Dataset
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.loading.credentials import Location, location_of
 from airflow_provider_minut.loading.delta import DeltaDestination, check_deltalake
-from airflow_provider_minut.transfers.base import MinutTransferOperator
+from airflow_provider_minut.transfers.base import MinutTableTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class MinutToDeltaLakeOperator(MinutTransferOperator):
+class MinutToDeltaLakeOperator(MinutTableTransferOperator):
     """Extract a dataset into a Delta Lake table: rows are inserted, or updated if their key exists.
 
     The table is created if it does not exist. Rows that did not change are not written again, other columns
@@ -35,7 +36,7 @@ class MinutToDeltaLakeOperator(MinutTransferOperator):
         connection.
     """
 
-    template_fields: Sequence[str] = ("path", "conn_id", *MinutTransferOperator.template_fields)
+    template_fields: Sequence[str] = ("path", "conn_id", *MinutTableTransferOperator.template_fields)
 
     def __init__(
         self,
@@ -54,29 +55,28 @@ class MinutToDeltaLakeOperator(MinutTransferOperator):
         """Return ``path`` and what happened; never the rows.
 
         The other keys are ``rows``, ``rejected`` (number of items that could not be read), ``left_out``
-        (homes, devices or sensors that returned 403 or 404), ``requests``, ``start_at`` and ``end_at``.
+        (homes, devices or sensors that returned 403 or 404), ``requests``, ``coverage`` (share of the
+        expected readings that the table has, by sensor), ``gaps``, ``start_at`` and ``end_at``.
 
         :raises AirflowFailException: if credentials, connection or an argument are invalid, or the table
             cannot be written; not retried.
+        :raises MinutCoverageError: if readings are missing, and ``min_coverage`` is not reached.
         :raises MinutError: the subclass that applies. If only some homes, devices or sensors failed, the rows
             of the others are loaded.
         """
-        with self._extraction(context) as (dataset, extraction):
+        loaded_at = datetime.now(UTC)
+
+        def open_table(dataset: Dataset) -> DeltaDestination:
             check_deltalake()
-            table = DeltaDestination(
-                self._location(),
-                dataset,
-                loaded_at=datetime.now(UTC),
-                storage_options=self.storage_options,
+            return DeltaDestination(
+                self._location(), dataset, loaded_at=loaded_at, storage_options=self.storage_options
             )
-            table.prepare()
-            table.load(dataset.rows(extraction))
-            extraction.raise_failure()
-        uri = self._uri()
-        result = {"path": self.path} | self._result(dataset, extraction, f"the Delta table {uri}")
+
+        dataset, result = self._merge(context, open_table, f"the Delta table {self.path}")
         hook = MinutHook(self.minut_conn_id)
-        report_to_collector(hook, dataset, hook, uri=uri)
-        return result
+        report_to_collector(hook, dataset, hook, uri=self._uri())
+        self._check_coverage()
+        return {"path": self.path, **result}
 
     def _location(self) -> Location:
         return location_of(self.path, self.conn_id)
