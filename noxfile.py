@@ -54,7 +54,7 @@ def tests(session: nox.Session, airflow: str) -> None:
     session.install(
         OWN_PINS,
         *("--constraint", f"constraints/airflow-{airflow}.txt"),
-        *("--group", "test", "--editable", ".[parquet,redis,report,sandbox]"),
+        *("--group", "test", "--editable", ".[delta,parquet,redis,report,sandbox]"),
     )
     session.run("pytest", *session.posargs)
 

@@ -134,6 +134,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "transfers": [
             _transfer("Object storage", "minut_to_object_storage"),
+            _transfer("Delta Lake", "minut_to_delta_lake"),
             _transfer("SQL", "minut_to_sql"),
         ],
     }

@@ -6,16 +6,20 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
-from typing import IO, Any, Protocol, cast
+from typing import IO, TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.columns import ADDITIONAL_FIELDS
 from airflow_provider_minut.extraction.datasets import Dataset, tabular
 from airflow_provider_minut.extraction.extractor import Row
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Rows encoded at a time.
 BATCH_ROWS = 1_000
@@ -39,7 +43,7 @@ Writer = Callable[[Dataset, Iterable[Row], Output], None]
 def write_jsonl(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     """Write one JSON object per line, with all fields that the API sent."""
     encoder = msgspec.json.Encoder()
-    for batch in _batches(rows, BATCH_ROWS):
+    for batch in batches(rows, BATCH_ROWS):
         file.write(encoder.encode_lines(batch))
 
 
@@ -48,7 +52,7 @@ def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow([*dataset.columns, "additional_fields"])
-    for batch in _batches(tabular(dataset, rows), BATCH_ROWS):
+    for batch in batches(tabular(dataset, rows), BATCH_ROWS):
         writer.writerows([_text_value(value) for value in row.values()] for row in batch)
         file.write(text.getvalue().encode())
         text.seek(0)
@@ -58,22 +62,44 @@ def write_csv(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
 
 def write_parquet(dataset: Dataset, rows: Iterable[Row], file: Output) -> None:
     """Write the dataset's columns, typed; all other fields are JSON in the last one. Needs pyarrow."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
+
+    schema = arrow_schema(dataset.columns | {ADDITIONAL_FIELDS: "json"})
+    with pq.ParquetWriter(file, schema) as writer:
+        for batch in batches(tabular(dataset, rows), ROW_GROUP_ROWS):
+            writer.write_table(arrow_table(batch, schema))
+
+
+def arrow_schema(columns: Mapping[str, str]) -> pa.Schema:
+    """Return the Arrow types of columns, as Parquet files and Delta tables have them. Needs pyarrow.
+
+    :param columns: Type of each column: ``text``, ``time``, ``number``, ``flag``, ``date``, or ``json``,
+        which is text.
+    """
+    import pyarrow as pa
 
     types = {
         "text": pa.string(),
         "time": pa.timestamp("us", tz="UTC"),
         "number": pa.float64(),
         "flag": pa.bool_(),
+        "date": pa.date32(),
+        "json": pa.string(),
     }
-    fields = [(name, types[kind]) for name, kind in dataset.columns.items()]
-    schema = pa.schema([*fields, ("additional_fields", pa.string())])
-    with pq.ParquetWriter(file, schema) as writer:
-        for batch in _batches(tabular(dataset, rows), ROW_GROUP_ROWS):
-            for row in batch:
-                row["additional_fields"] = _text_value(row["additional_fields"]) or None
-            writer.write_table(pa.Table.from_pylist(batch, schema=schema))
+    return pa.schema([(name, types[kind]) for name, kind in columns.items()])
+
+
+def arrow_table(rows: list[Row], schema: pa.Schema) -> pa.Table:
+    """Return rows as an Arrow table; their additional fields become JSON. Needs pyarrow.
+
+    :param rows: As :func:`~airflow_provider_minut.extraction.datasets.tabular` yields them.
+    :param schema: Arrow types of the columns.
+    """
+    import pyarrow as pa
+
+    for row in rows:
+        row[ADDITIONAL_FIELDS] = _text_value(row[ADDITIONAL_FIELDS]) or None
+    return pa.Table.from_pylist(rows, schema=schema)
 
 
 def _gzipped(write: Writer) -> Writer:
@@ -116,7 +142,8 @@ def read_jsonl(file: IO[bytes]) -> Iterator[Row]:
         yield from map(json.loads, lines)
 
 
-def _batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+def batches(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
+    """Yield the rows in lists of a size; the last may be shorter."""
     iterator = iter(rows)
     while batch := list(islice(iterator, size)):
         yield batch

@@ -1,46 +1,54 @@
-"""Transfer from the Minut API to a file: local, S3, GCS, Azure, or any other ``ObjectStoragePath``."""
+"""Transfer from the Minut API to files: local, S3, GCS, Azure, or any other ``ObjectStoragePath``."""
 
 from __future__ import annotations
 
-import os
-import secrets
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from glob import escape
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
+from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.extraction.completeness import SeriesCounter
+from airflow_provider_minut.extraction.datasets import Dataset
+from airflow_provider_minut.extraction.extractor import Extractor, Row, Selection
 from airflow_provider_minut.extraction.formats import FORMATS, check_format
+from airflow_provider_minut.extraction.spool import Spool
 from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.loading.files import replaced, try_destination
 from airflow_provider_minut.transfers.base import MinutTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-# Age at which the temporary file of a killed run is removed.
-MAX_LEFTOVER_AGE_SECONDS = 86_400.0
+# Hive's name for the partition of rows without a date; only events can have no time.
+NO_DATE = "__HIVE_DEFAULT_PARTITION__"
 
 
 class MinutToObjectStorageOperator(MinutTransferOperator):
-    """Extract a dataset into one file, which is replaced as a whole or not at all.
+    """Extract a dataset into one file, or one file per date; each is replaced as a whole or not at all.
 
     The order of the rows depends only on the data: a repeated run writes the same bytes. Memory does not
-    grow with the data; while the file is written, the disk needs space for a second copy.
+    grow with the data; while the file is written, the disk needs space for a second copy. The destination is
+    tried before the first request to Minut.
 
     .. seealso:: ``docs/transfers.md`` for all parameters, schedules and late data, and
         ``dags/minut_export.py``
 
     :param path: Path of the file, as ``ObjectStoragePath`` accepts it: ``/data/events.jsonl.gz`` or
-        ``s3://aws_default@bucket/minut/{{ ds }}/events.jsonl.gz`` (templated).
+        ``s3://aws_default@bucket/minut/{{ ds }}/events.jsonl.gz``; with ``partition_by_date``, of the folder
+        (templated).
     :param format: ``jsonl.gz`` (default), ``jsonl``, ``csv``, ``csv.gz`` or ``parquet``, which needs the
         extra ``parquet`` (templated).
-    :param asset_alias: Name of an asset alias to which each run adds the file as an asset event, for DAGs
+    :param partition_by_date: Whether to write Hive partitions,
+        ``PATH/dataset=readings/date=2026-06-01/readings.parquet``, by the time of the rows in UTC. The time
+        range is extended to whole days, because the file of a date is replaced as a whole. For events and
+        readings only.
+    :param asset_alias: Name of an asset alias to which each run adds the path as an asset event, for DAGs
         scheduled on that alias.
     """
 
@@ -51,6 +59,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         *,
         path: str,
         format: str = "jsonl.gz",  # noqa: A002 - the word that users of Spark and SQL know; the builtin is not used here
+        partition_by_date: bool = False,
         asset_alias: str | None = None,
         **kwargs: Any,
     ) -> None:
@@ -59,6 +68,7 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         super().__init__(**kwargs)
         self.path = path
         self.format = format
+        self.partition_by_date = partition_by_date
         self.asset_alias = asset_alias
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -68,16 +78,22 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         (homes, devices or sensors that returned 403 or 404), ``requests``, ``coverage`` (share of the
         expected readings that the file has, by sensor), ``gaps``, ``start_at`` and ``end_at``.
 
-        :raises AirflowFailException: if credentials, connection or an argument are invalid; not retried.
-        :raises MinutError: the subclass that applies; the file is unchanged.
+        :raises AirflowFailException: if credentials, connection or an argument are invalid, or the path is
+            not writable; not retried.
+        :raises MinutError: the subclass that applies; the files are unchanged.
         """
         with self._extraction(context) as (dataset, extraction):
             check_format(self.format)
             path = ObjectStoragePath(self.path)
             counter = SeriesCounter(extraction.selection.interval)
-            with _replaced(path) as file:
-                FORMATS[self.format](dataset, counter.counted(dataset, dataset.rows(extraction)), file)
-                extraction.raise_failure()
+            rows = counter.counted(dataset, dataset.rows(extraction))
+            if self.partition_by_date:
+                self._write_partitions(path / f"dataset={dataset.name}", dataset, extraction, rows)
+            else:
+                try_destination(path)
+                with replaced(path) as file:
+                    FORMATS[self.format](dataset, rows, file)
+                    extraction.raise_failure()
         result = {"path": self.path} | self._result(dataset, extraction, counter.stored, str(path))
         uri = f"{path.protocol or 'file'}://{path.path}"
         report_to_collector(MinutHook(self.minut_conn_id), dataset, path, uri=uri)
@@ -85,6 +101,30 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
             context["outlet_events"][AssetAlias(self.asset_alias)].add(Asset(uri), extra=result)
         self._check_coverage()
         return result
+
+    def _write_partitions(
+        self, root: ObjectStoragePath, dataset: Dataset, extraction: Extractor, rows: Iterable[Row]
+    ) -> None:
+        """Write the file of each date that has rows; those of other dates are unchanged."""
+        name = f"{dataset.name}.{self.format}"
+        try_destination(root / name)
+        with tempfile.TemporaryDirectory(prefix="minut-") as folder:
+            spool = Spool(dataset, Path(folder))
+            spool.add(rows)
+            extraction.raise_failure()
+            for day in spool.counts:
+                with replaced(root / f"date={day or NO_DATE}" / name) as file:
+                    FORMATS[self.format](dataset, spool.rows(day), file)
+
+    def _selection(self, context: Context, *, ranged: bool) -> Selection:
+        selection = super()._selection(context, ranged=ranged)
+        if not self.partition_by_date:
+            return selection
+        if not ranged:
+            raise MinutConfigurationError(
+                "partition_by_date", f"must be False for {self.dataset}: these rows have no time range"
+            )
+        return _whole_days(selection, datetime.now(UTC))
 
     def _openlineage_output(self) -> tuple[str, str]:
         path = ObjectStoragePath(self.path)
@@ -94,29 +134,12 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         return not self.format.startswith("jsonl")
 
 
-@contextmanager
-def _replaced(path: ObjectStoragePath) -> Iterator[IO[bytes]]:
-    """Open a temporary file that replaces ``path`` at the end; after an error ``path`` is unchanged."""
-    local = path.protocol in {"", "file", "local"}
-    folder = Path(path.path).parent if local else Path(tempfile.gettempdir())
-    if local:
-        folder.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(folder, path.name)
-    part = folder / f".{path.name}.{secrets.token_hex(8)}.part"
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if local:
-            part.replace(path.path)
-        else:
-            path.fs.put_file(str(part), path.path)  # an object appears only when it is complete
-    finally:
-        part.unlink(missing_ok=True)
+def _whole_days(selection: Selection, now: datetime) -> Selection:
+    """Return the selection, extended to whole days in UTC; the last day ends now, if it is today."""
+    start, end = selection.start_at.astimezone(UTC), selection.end_at.astimezone(UTC)
+    next_midnight = _midnight(end - timedelta(microseconds=1)) + timedelta(days=1)
+    return replace(selection, start_at=_midnight(start), end_at=min(next_midnight, max(end, now)))
 
 
-def _remove_leftovers(folder: Path, name: str) -> None:
-    for part in folder.glob(f".{escape(name)}.*.part"):
-        if time.time() - part.stat().st_mtime > MAX_LEFTOVER_AGE_SECONDS:
-            part.unlink(missing_ok=True)
+def _midnight(time: datetime) -> datetime:
+    return time.replace(hour=0, minute=0, second=0, microsecond=0)

@@ -123,11 +123,11 @@ def test_hook_has_what_airflow_looks_for():
 
 def test_connection_ids_are_templated():
     from airflow_provider_minut.operators import minut
-    from airflow_provider_minut.transfers import minut_to_object_storage, minut_to_sql
+    from airflow_provider_minut.transfers import minut_to_delta_lake, minut_to_object_storage, minut_to_sql
 
     operators = [
         value
-        for module in (minut, minut_to_object_storage, minut_to_sql)
+        for module in (minut, minut_to_delta_lake, minut_to_object_storage, minut_to_sql)
         for name, value in vars(module).items()
         if name.startswith("Minut") and name.endswith("Operator")
     ]
@@ -144,6 +144,7 @@ def test_connection_ids_are_templated():
         "airflow_provider_minut.operators.minut",
         "airflow_provider_minut.operators.webhooks",
         "airflow_provider_minut.sensors.minut",
+        "airflow_provider_minut.transfers.minut_to_delta_lake",
         "airflow_provider_minut.transfers.minut_to_object_storage",
         "airflow_provider_minut.transfers.minut_to_sql",
         "airflow_provider_minut.report",
@@ -167,6 +168,7 @@ def test_importing_what_dags_import_pulls_in_nothing_heavy(module):
         "jwt",
         "rich",
         "pyarrow",
+        "deltalake",
         "sqlalchemy",
         "matplotlib",
         "openlineage",

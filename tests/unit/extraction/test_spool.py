@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import tracemalloc
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from airflow_provider_minut.extraction import spool
+from airflow_provider_minut.extraction.datasets import DATASETS
+from airflow_provider_minut.extraction.spool import Spool
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def test_rows_are_by_date_in_their_order_with_their_types(tmp_path, monkeypatch):
+    monkeypatch.setattr(spool, "MAX_ROWS_IN_MEMORY", 3)
+    rows = [
+        {"event_id": str(number), "event_type": "t", "event_time": NOON + timedelta(hours=7 * number)}
+        for number in range(9)
+    ] + [{"event_id": "x", "event_time": None, "additional_fields": {"event_time": "soon"}, "n": 2**70}]
+    found = Spool(DATASETS["events"], tmp_path)
+    found.add(dict(row) for row in rows)
+    assert found.counts == {date(2026, 6, 1): 2, date(2026, 6, 2): 4, date(2026, 6, 3): 3, None: 1}
+    assert [row for day in found.counts for row in found.rows(day)] == rows
+
+
+def test_rows_without_a_time_range_are_together(tmp_path):
+    found = Spool(DATASETS["homes"], tmp_path)
+    found.add({"home_id": str(number)} for number in range(3))
+    assert found.counts == {None: 3}
+    assert len(list(found.rows(None))) == 3
+
+
+@pytest.mark.parametrize("days", [1, 500])
+def test_memory_does_not_grow_with_rows_or_dates(tmp_path, days):
+    def peak(count):
+        found = Spool(DATASETS["readings"], tmp_path)
+        rows = (
+            {"device_id": f"{n // days}", "sensor": "s", "time": NOON + timedelta(n % days), "value": 1.0}
+            for n in range(count)
+        )
+        tracemalloc.start()
+        found.add(rows)
+        memory = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return memory
+
+    peak(10)
+    assert peak(40_000) < peak(20_000) + 1_000_000
