@@ -33,7 +33,9 @@ class _Client(asyncio.Protocol):
 
     async def _connect(self):
         loop = asyncio.get_running_loop()
-        server, _ = await loop.create_connection(lambda: _Server(self._transport, self._delay), *self._address)
+        server, _ = await loop.create_connection(
+            lambda: _Server(self._transport, self._delay), *self._address
+        )
         for data in self._early:
             server.write(data)
         self._server = server
@@ -63,7 +65,9 @@ class DelayingProxy:
 
     async def _listen(self):
         address = self._target.hostname, self._target.port
-        return await self._loop.create_server(lambda: _Client(address, self._delay), "127.0.0.1", 0, backlog=64)
+        return await self._loop.create_server(
+            lambda: _Client(address, self._delay), "127.0.0.1", 0, backlog=64
+        )
 
     def __enter__(self):
         self._thread.start()

@@ -18,7 +18,7 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 from airflow_provider_minut.extraction.datasets import DATASETS
 from airflow_provider_minut.extraction.extractor import Extractor, Selection
-from tests.benchmarks.processes import api, show
+from tests.benchmarks.sandboxes import api, show
 from tests.delays import DelayingProxy
 
 PER_SECOND, PER_MINUTE = 20, 120

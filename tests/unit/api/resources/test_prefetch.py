@@ -87,7 +87,10 @@ def test_error_of_a_page_comes_in_its_turn_and_that_of_a_dropped_page_never():
         return api.page(offset)
 
     found = []
-    with closing(PageReader(page, "id", max_in_flight=4)) as pages, pytest.raises(ValueError, match="page at 45"):
+    with (
+        closing(PageReader(page, "id", max_in_flight=4)) as pages,
+        pytest.raises(ValueError, match="page at 45"),
+    ):
         found.extend(item["id"] for item in iterate(pages, "id"))
     assert found == list(range(46))
 
