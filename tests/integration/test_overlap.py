@@ -58,10 +58,10 @@ def test_rows_are_the_same_however_many_requests_are_in_flight(large_account, da
 
 
 class Held(Clock):
-    """The system's clock, but a sleep does not end."""
+    """The system's clock, but a sleep of a second or more does not end."""
 
     def sleep(self, seconds):
-        threading.Event().wait()
+        threading.Event().wait(seconds if seconds < 1 else None)
 
 
 def answer(method, path, query, body):
@@ -108,8 +108,7 @@ def test_transfer_in_flight_delays_another_process_by_eight_reservations_at_most
             assert client.status().rate_limit.waiting == DEFAULT_MAX_IN_FLIGHT + 1
         process.kill()
         process.join(SECONDS)
-    (seconds,) = slept
-    assert seconds < 61, "it is in the first minute after the requests that were sent at once"
+    assert max(slept) < 61, "it is in the first minute after the requests that were sent at once"
 
 
 def test_task_passes_on_the_number_of_requests_in_flight(minut_sandbox):
