@@ -23,7 +23,7 @@ RELEASES = {
 PYTHONS = ("3.11", "3.12", "3.13")
 OLDEST_AND_NEWEST = ("tests-3.11(airflow='3.1')", "tests-3.13(airflow='3.3')")
 # Without the soak, which takes an hour: it runs only if named.
-BENCHMARKS = ("imports", "requests", "refresh", "extraction", "processes")
+BENCHMARKS = ("imports", "requests", "refresh", "extraction", "latency", "processes")
 
 # [tool.uv] in pyproject.toml pins the newest of everything; the matrix has its own constraints.
 OWN_PINS = "--no-config"
@@ -116,7 +116,7 @@ def mutation(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Run the benchmarks except the soak (15 minutes). One: -- soak 60."""
+    """Run the benchmarks except the soak (20 minutes). One: -- soak 60."""
     for command in [session.posargs] if session.posargs else [[name] for name in BENCHMARKS]:
         name, *arguments = command
         run(session, "python", "-m", f"tests.benchmarks.{name}", *arguments, groups=("bench",))

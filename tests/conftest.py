@@ -13,6 +13,7 @@ from werkzeug import Response
 from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.clock import Clock
+from airflow_provider_minut.api.overlap import DEFAULT_MAX_IN_FLIGHT
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.memory import MemoryState
 
@@ -102,6 +103,7 @@ def make_client(httpserver, clock, credentials):
         on_secret=lambda _: None,
         observe=None,
         credentials=credentials,
+        max_in_flight=DEFAULT_MAX_IN_FLIGHT,
         clock=clock,
         jitter=random.uniform,
         **settings,
@@ -115,6 +117,7 @@ def make_client(httpserver, clock, credentials):
             state=state or MemoryState(),
             on_secret=on_secret,
             observe=observe,
+            max_in_flight=max_in_flight,
             clock=clock,
             jitter=jitter,
         )

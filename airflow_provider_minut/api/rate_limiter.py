@@ -1,6 +1,7 @@
 """The rate limiter: limits requests per second and per minute, for all clients that share a state.
 
-The windows slide, and are a quarter of a second longer than the server's. Two requests that were sent a
+The windows slide, and are longer than the server's: that of a minute by a quarter of a second, that of a
+second by a tenth, because Minut only delays what exceeds 20 a second. Two requests that were sent a
 minute apart may arrive closer together, and a client that uses the whole limit would then exceed it. Minut
 documents the limits, but not whether its windows slide, nor what they are counted per.
 """
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from dataclasses import dataclass
 
 from airflow_provider_minut.api.clock import Clock
@@ -18,9 +20,12 @@ from airflow_provider_minut.exceptions import MinutRateLimitError
 
 log = logging.getLogger(__name__)
 
-SECOND_WINDOW_SECONDS, MINUTE_WINDOW_SECONDS = 1.25, 60.25
+SECOND_WINDOW_SECONDS, MINUTE_WINDOW_SECONDS = 1.1, 60.25
 # The longest pause after a 429: a single response must not stop all tasks for a day.
 MAX_PAUSE_SECONDS = 300.0
+# A response that is later than the fastest one by this much shows that its request may have arrived late. By
+# more than the maximum, the response itself was probably slow.
+MIN_LATENESS_SECONDS, MAX_LATENESS_SECONDS = 0.1, 1.0
 # Shorter delays are not logged.
 MIN_LOGGED_WAIT_SECONDS = 2.0
 
@@ -71,6 +76,7 @@ class RateLimiter:
         self._name = hashlib.sha256(f"minut|3|rate-limit|{base_url}|{client_id}".encode()).hexdigest()[:40]
         self._rates = Rate(per_second, SECOND_WINDOW_SECONDS), Rate(per_minute, MINUTE_WINDOW_SECONDS)
         self._clock = clock
+        self._fastest = math.inf
 
     def acquire(self, request: str, *, deadline: float) -> float:
         """Reserve a time for a request and sleep until then; return the delay in seconds.
@@ -88,6 +94,19 @@ class RateLimiter:
             if self._state.reservations(self._name, now=self._clock.time()).paused <= 0:
                 break  # no 429 has caused a pause meanwhile
         return waited
+
+    def note_response(self, seconds: float) -> None:
+        """Note when a response began; if it was late, its request may have been, and counts from then on.
+
+        The first requests of a client, for which connections are opened, arrive later than those a minute
+        after them, which the server would count in the same minute.
+
+        :param seconds: Seconds since the reserved time.
+        """
+        self._fastest = min(self._fastest, seconds)
+        late = min(seconds - self._fastest, MAX_LATENESS_SECONDS)
+        if late >= MIN_LATENESS_SECONDS:
+            self._state.postpone(self._name, late, age=seconds, now=self._clock.time())
 
     def pause(self, seconds: float) -> None:
         """Delay all requests by this many seconds, because the API returned 429."""

@@ -142,6 +142,16 @@ class DeltaDestination:
                         self._merge(batch, self._range_of(batch))
             on_commit()
 
+    def earliest_reading(self) -> datetime | None:
+        """Return the time of the earliest reading in the table; ``None`` without readings.
+
+        :raises MinutError: for errors of the store.
+        """
+        with self._errors(preparing=False):
+            (row,) = _query(self._open(), "SELECT MIN(time) AS earliest FROM stored")
+        earliest: datetime | None = row["earliest"]
+        return earliest
+
     def stored_series(
         self, start_at: datetime, end_at: datetime, interval: timedelta
     ) -> dict[tuple[str, str], StoredSeries]:
@@ -152,9 +162,6 @@ class DeltaDestination:
         :param interval: Length of the interval of a reading.
         :raises MinutError: for errors of the store.
         """
-        import pyarrow as pa
-        from deltalake import QueryBuilder
-
         with self._errors(preparing=False):
             table = self._open()
             where = f"time >= {_timestamp(start_at)} AND time < {_timestamp(end_at)}"
@@ -162,9 +169,8 @@ class DeltaDestination:
                 first, last = (_date(edge.astimezone(UTC).date()) for edge in (start_at, end_at))
                 where += f" AND {DATE} BETWEEN {first} AND {last}"
             gap = f"INTERVAL '{interval.total_seconds() * GAP_FACTOR} seconds'"
-            query = _SERIES.format(where=where, gap=gap)
-            found = pa.table(QueryBuilder().register("stored", table).execute(query).read_all())
-        return {(row.pop("device_id"), row.pop("sensor")): StoredSeries(**row) for row in found.to_pylist()}
+            found = _query(table, _SERIES.format(where=where, gap=gap))
+        return {(row.pop("device_id"), row.pop("sensor")): StoredSeries(**row) for row in found}
 
     def _batches(self, spool: Spool) -> Iterator[pa.Table]:
         """Yield the rows of one date after the other, so that a commit concerns few dates."""
@@ -328,6 +334,15 @@ class DeltaDestination:
                 ) from None
             message = f"Failed to access the Delta table: {text.rstrip('.')}."
             raise MinutError(message, remedy="Retry the task.") from None
+
+
+def _query(table: DeltaTable, query: str) -> list[Row]:
+    """Return the rows of a query, in which the table is ``stored``."""
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    found = pa.table(QueryBuilder().register("stored", table).execute(query).read_all())
+    return found.to_pylist()  # type: ignore[no-any-return]  # untyped in pyarrow
 
 
 def _parts(rows: Iterable[Row], size: int) -> Iterator[Iterator[Row]]:

@@ -28,7 +28,7 @@ from airflow_provider_minut.extraction.datasets import DATASETS
 from airflow_provider_minut.extraction.extractor import Extractor, Selection
 from airflow_provider_minut.extraction.formats import COMPRESSION_LEVEL, FORMATS
 from airflow_provider_minut.transfers.minut_to_object_storage import _replaced
-from tests.benchmarks.processes import api, show
+from tests.benchmarks.sandboxes import api, show
 
 spawn = multiprocessing.get_context("spawn")
 END = datetime(2026, 11, 1, tzinfo=UTC)

@@ -18,24 +18,15 @@ from pathlib import Path
 
 from authlib.integrations.requests_client import OAuth2Session
 
-from airflow_provider_minut.api.auth.credentials import ClientCredentials
 from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.api.shared_state.file import FileState
 from airflow_provider_minut.api.shared_state.redis import RedisState
-from airflow_provider_minut.sandbox.config import SandboxConfig
-from airflow_provider_minut.sandbox.sandbox import Sandbox
+from tests.benchmarks.sandboxes import api, show
 from tests.servers import RedisServer
 
 fork = multiprocessing.get_context("fork")
 NO_LIMIT = {"requests_per_second": 10**4, "requests_per_minute": 10**4}
-
-
-def serve(pipe, config) -> None:
-    with Sandbox(config) as sandbox:
-        pipe.send((sandbox.base_url, sandbox.client_id, sandbox.client_secret))
-        while pipe.recv() == "stats":
-            pipe.send(sandbox.stats())
 
 
 @contextmanager
@@ -50,23 +41,6 @@ def home(kind):
         yield lambda: RedisState(server.url, fallback=FileState(files))
         server.stop()
         assert not files.exists(), "Redis failed, and files took over"
-
-
-@contextmanager
-def api(**config):
-    """Run a sandbox; give its URL and credentials, and a way to read its counters."""
-    ours, theirs = fork.Pipe()
-    process = fork.Process(target=serve, args=(theirs, SandboxConfig(**config)))
-    process.start()
-    base_url, client_id, client_secret = ours.recv()
-
-    def stats():
-        ours.send("stats")
-        return ours.recv()
-
-    yield base_url, ClientCredentials(client_id, client_secret), stats
-    ours.send("stop")
-    process.join()
 
 
 @contextmanager
@@ -230,10 +204,6 @@ def damaged_files(times=10_000) -> None:
         show(f"calls that failed over {times} damaged files", failed, "0")
         show("  longest call, ms", f"{longest * 1000:.0f}", "no wait")
         show("  new tokens", stats()["token_requests"], "at most one each")
-
-
-def show(what, measured, asked) -> None:
-    print(f"{what:62}{measured!s:>12}   asked: {asked}", flush=True)
 
 
 def main() -> None:

@@ -99,6 +99,25 @@ def test_reservation_beyond_the_limit_is_not_made(state):
     assert len(state.reservations("log", now=0).ahead) == 1
 
 
+def test_request_that_arrived_late_is_counted_from_then_on(state, redis_server):
+    rates = [Rate(3, 60)]
+    for _ in range(2):
+        state.reserve("log", rates, now=0, within=0)
+    time.sleep(0.3)
+    state.reserve("log", rates, now=0, within=0)
+    first, second, third = state.reservations("log", now=0).ahead
+    state.postpone("log", 0.2, age=-second, now=0)  # the second stays before the third
+    state.postpone("log", 0.3, age=0.2 - first, now=0)  # there is none as old as that
+    moved = state.reservations("log", now=0).ahead
+    assert moved == pytest.approx((first, second + 0.2, third), abs=0.25)
+    assert moved[1] - moved[0] == pytest.approx(0.2 + second - first, abs=0.01)
+    state.postpone("log", 0.29, age=-moved[0], now=0)  # the first becomes the last
+    assert state.reserve("log", rates, now=0, within=100) == pytest.approx(
+        60 + second - first - 0.1, abs=0.25
+    )
+    assert all(redis_server.admin.pttl(name) > 0 for name in redis_server.admin.keys("*"))
+
+
 def test_pause_holds_up_every_worker_and_is_never_shortened(redis_server, state):
     state.pause("log", 20, now=0)
     state.pause("log", 5, now=0)

@@ -244,10 +244,11 @@ class Transport:
         self._own_session()  # a fork must not share permits either
         in_flight = self._in_flight
         if not in_flight.acquire(timeout=max(call.deadline - self.clock.monotonic(), 0.001)):
+            count = self._max_in_flight
+            others = "1 other request of this client was" if count == 1 else f"{count} other requests were"
             raise MinutRateLimitError(
-                f"{call} was not sent: {self._max_in_flight} other requests of this client were in flight "
-                "until its deadline.",
-                remedy="Use fewer threads.",
+                f"{call} was not sent: {others} in flight until its deadline.",
+                remedy="Use fewer threads, or a greater max_in_flight.",
             )
         try:
             yield
@@ -275,6 +276,7 @@ class Transport:
             check_not_cancelled()
             with self._lock:
                 self.request_count += 1
+        reserved = self.clock.monotonic()
         # Attached after the delay, during which a token may expire. It replaces credentials in the URL.
         request.headers["Authorization"] = call.auth.header()
         now = self.clock.monotonic()
@@ -286,6 +288,8 @@ class Transport:
             # Not Session.send: it follows redirects, or at least reads their bodies without a size limit.
             adapter = session.get_adapter(self.settings.base_url)
             response = adapter.send(request, timeout=timeouts, **self._environment)
+            if call.rate_limited:
+                self._rate_limiter.note_response(self.clock.monotonic() - reserved)
             try:
                 body = self._read(response, until=now + seconds)
             finally:

@@ -57,6 +57,7 @@ class PageReader:
         if self._max_in_flight == 1 or page.total is None or step < 1 or not is_next():
             return
         offsets = range(offset + len(page.items) - overlap, page.total - 1, step)
+        fetch = self._fetch  # not self: the threads would keep this object, and itself them
         self._following = read_ahead(
-            offsets, lambda start: (self._fetch(start),), max_in_flight=self._max_in_flight
+            offsets, lambda start: (fetch(start),), max_in_flight=self._max_in_flight
         )

@@ -40,5 +40,14 @@ class SharedState(Protocol):
     def pause(self, name: str, seconds: float, *, now: float) -> None:
         """Allow no reservation in a log that is less than ``seconds`` ahead."""
 
+    def postpone(self, name: str, seconds: float, *, age: float, now: float) -> None:
+        """Move a reservation of the past to a later time of the past, because its request arrived late.
+
+        :param name: Name of the log.
+        :param seconds: How much later; less than ``age``.
+        :param age: Seconds since the reserved time.
+        :param now: Seconds since the epoch, for a backend without its own clock.
+        """
+
     def reservations(self, name: str, *, now: float) -> Reservations:
         """Return the content of a reservation log."""

@@ -63,6 +63,23 @@ end
 return new - now
 """
 
+# Moves the latest reservation that is as old as given. KEYS: the log. ARGV: the age, and how much later the
+# reservation is, in microseconds. The same algorithm as ReservationLog.postpone.
+POSTPONE_SCRIPT = """
+local time = redis.call('TIME')
+local reserved = time[1] * 1000000 + time[2] - tonumber(ARGV[1])
+local later = reserved + tonumber(ARGV[2])
+local times = redis.call('LRANGE', KEYS[1], 0, -1)
+local i = #times
+while i > 0 and tonumber(times[i]) > reserved do i = i - 1 end
+if i == 0 then return end
+while i < #times and tonumber(times[i + 1]) <= later do
+  redis.call('LSET', KEYS[1], i - 1, times[i + 1])
+  i = i + 1
+end
+redis.call('LSET', KEYS[1], i - 1, string.format('%.0f', later))
+"""
+
 
 class RedisState:
     """Shared by all clients that use the same Redis. A cache: while Redis fails, another backend is used.
@@ -85,6 +102,7 @@ class RedisState:
                 "is not a Redis URL like redis://host:6379/0 or rediss://user:password@host:6380/0",
             ) from None
         self._reserve_script = self._redis.register_script(RESERVE_SCRIPT)  # reloaded if Redis lost it
+        self._postpone_script = self._redis.register_script(POSTPONE_SCRIPT)
         self._fallback = fallback
         self._failed_at = -RETRY_AFTER_FAILURE_SECONDS
         self._warned = False
@@ -151,6 +169,14 @@ class RedisState:
                 self._redis.set(key, b"", px=max(int(seconds * 1000), 1))
 
         self._or_fallback(extend, lambda: self._fallback.pause(name, seconds, now=now))
+
+    def postpone(self, name: str, seconds: float, *, age: float, now: float) -> None:
+        """Move a reservation of the past to a later time of the past."""
+        arguments = [int(number * MICROSECONDS_PER_SECOND) for number in (age, seconds)]
+        self._or_fallback(
+            lambda: self._postpone_script(keys=_keys(name)[:1], args=arguments),
+            lambda: self._fallback.postpone(name, seconds, age=age, now=now),
+        )
 
     def reservations(self, name: str, *, now: float) -> Reservations:
         """Return the content of a reservation log."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from array import array
+from bisect import bisect_right, insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -78,6 +79,20 @@ class ReservationLog:
             at = int(now * MICROSECONDS_PER_SECOND)
             pause_until, reserved = _load(stored, at)
             return _dump(max(pause_until, at + int(seconds * MICROSECONDS_PER_SECOND)), reserved)
+
+        self.update(name, change)
+
+    def postpone(self, name: str, seconds: float, *, age: float, now: float) -> None:
+        """Move a reservation of the past to a later time of the past."""
+
+        def change(stored: bytes) -> bytes:
+            pause_until, reserved = _load(stored, int(now * MICROSECONDS_PER_SECOND))
+            at = int((now - age) * MICROSECONDS_PER_SECOND)
+            index = bisect_right(reserved, at) - 1
+            if index >= 0:
+                reserved.pop(index)
+                insort(reserved, at + int(seconds * MICROSECONDS_PER_SECOND))
+            return _dump(pause_until, reserved)
 
         self.update(name, change)
 

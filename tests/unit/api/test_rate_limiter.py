@@ -50,8 +50,32 @@ def test_21st_request_in_a_second_and_121st_in_a_minute_wait(state, clock):
     for _ in range(121):
         make_limiter(state, clock).acquire("GET /x", deadline=clock.monotonic() + 300)
         sent.append(clock.time())
-    assert sent[20] - sent[0] == pytest.approx(1.25, abs=0.01)
+    assert sent[20] - sent[0] == pytest.approx(1.1, abs=0.01)
     assert sent[120] - sent[0] == pytest.approx(60.25, abs=0.01)
+
+
+def test_request_whose_response_is_late_counts_from_then_on(state, clock):
+    """Its connection had to be opened; a minute later the same number of requests arrives at once."""
+    limiter = make_limiter(state, clock, per_second=100, per_minute=4)
+
+    def send(latency):
+        limiter.acquire("GET /x", deadline=clock.monotonic() + 300)
+        clock.advance(latency)
+        limiter.note_response(latency)
+
+    started = clock.time()
+    for latency in (0.3, 0.9, 0.35, 5.3):
+        send(latency)
+    arrived = [
+        started,
+        started + 0.3 + 0.6,
+        started + 1.2,
+        started + 1.55 + 1.0,
+    ]  # at most a second is certain
+    assert reservations_of(limiter) == pytest.approx([round(time * 1e6) for time in arrived], abs=2)
+    for expected in arrived:
+        send(0.3)
+        assert reservations_of(limiter)[-1] == pytest.approx((expected + 60.25) * 1e6, abs=2)
 
 
 @pytest.mark.parametrize("seed", range(20))

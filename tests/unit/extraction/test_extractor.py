@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -20,6 +21,7 @@ from airflow_provider_minut.exceptions import (
 from airflow_provider_minut.extraction.datasets import DATASETS, checked_dataset, tabular
 from airflow_provider_minut.extraction.extractor import MAX_FAILURES_IN_A_ROW, Extractor, Selection
 
+SECONDS = 30  # a wait that ends only if something is broken
 START = datetime(2026, 6, 1, 10, tzinfo=UTC)
 END = START + timedelta(hours=1)
 
@@ -27,10 +29,12 @@ END = START + timedelta(hours=1)
 class Account:
     """The methods of a client that an extraction needs, and a record of their calls."""
 
+    at_once = 1
+
     def __init__(self, heard=(START, START, START)):
         self.settings = SimpleNamespace(requests_per_minute=120)
         self.max_window = timedelta(days=7)
-        self.max_in_flight = 1
+        self.max_in_flight = self.at_once
         self.request_count = 5
         self.rejected_count = 2
         self.calls = []
@@ -67,6 +71,13 @@ class Account:
         yield {"time": start_at, "value": 1.0, "max": 2.0}
 
 
+@pytest.fixture(autouse=True, params=[1, 8])
+def at_once(request, monkeypatch):
+    """Run every test with one request after the other, and with requests that overlap."""
+    monkeypatch.setattr(Account, "at_once", request.param)
+    return request.param
+
+
 def extract(account, dataset, **selection):
     extraction = Extractor(account, Selection(**{"start_at": START, "end_at": END, **selection}))
     return list(DATASETS[dataset].rows(extraction)), extraction
@@ -86,7 +97,7 @@ def test_events_come_home_by_home_and_oldest_first():
     assert [event["event_id"] for event in events] == [
         f"{home}-{minute}" for home in ("b1", "b2") for minute in ("00", "01", "02", "10", "11", "12")
     ]
-    assert account.calls == [(home, START, END, ("noise_detected",)) for home in ("b1", "b2")]
+    assert sorted(account.calls) == [(home, START, END, ("noise_detected",)) for home in ("b1", "b2")]
     assert (extraction.row_count, extraction.request_count) == (12, 5)
 
 
@@ -122,7 +133,7 @@ def test_rows_of_readings_name_device_and_sensor_and_keep_unknown_fields():
 def test_readings_of_devices_that_have_not_checked_in_are_not_requested():
     account = Account([START - timedelta(hours=3), START - timedelta(hours=1), START, None])
     extract(account, "readings", sensors=["humidity"])
-    assert [device for device, *_ in account.calls] == ["d2", "d3"]  # d3 has no time
+    assert sorted(device for device, *_ in account.calls) == ["d2", "d3"]  # d3 has no time
 
 
 @pytest.mark.parametrize("error", [MinutNotFoundError, MinutPermissionError])
@@ -193,12 +204,102 @@ def test_errors_that_concern_all_homes_are_raised_at_once():
             extract(account, "events")
 
 
-def test_errors_of_several_sensors_in_a_row_are_raised_at_once():
-    account = Account([START] * 20)
-    account.broken = {f"d{number}/pressure": MinutServerError("GET /x failed.") for number in range(20)}
+def test_errors_of_several_sensors_in_a_row_are_raised_at_once(at_once):
+    account = Account([START] * 200)
+    account.broken = {f"d{number}/pressure": MinutServerError("GET /x failed.") for number in range(200)}
     with pytest.raises(MinutServerError):
         extract(account, "readings", sensors=["pressure"])
-    assert len(account.calls) == MAX_FAILURES_IN_A_ROW
+    # Those that were already read, or in flight.
+    assert MAX_FAILURES_IN_A_ROW <= len(account.calls) <= MAX_FAILURES_IN_A_ROW + 2 * at_once * (at_once > 1)
+
+
+def test_errors_in_a_row_are_counted_in_order_of_the_sensors_whatever_fails_first():
+    account = Account([START] * 12)
+    # Four in a row, one that can be read, four in a row.
+    broken = ["d0", "d1", "d10", "d11", "d3", "d4", "d5", "d6"]
+    account.broken = {f"{device}/pressure": MinutServerError(f"GET /{device} failed.") for device in broken}
+    rows, extraction = extract(account, "readings", sensors=["pressure"])
+    assert [row["device_id"] for row in rows] == ["d2", "d7", "d8", "d9"]
+    with pytest.raises(MinutServerError, match="^GET /d0 failed"):
+        extraction.raise_failure()
+
+
+@pytest.mark.parametrize("error", [MinutNotFoundError, MinutServerError])
+def test_sensor_that_fails_costs_its_other_windows_no_requests_and_counts_once(at_once, error):
+    account = Account()
+    account.max_window = timedelta(seconds=10)  # 360 windows
+    account.broken = {"d0/humidity": error("GET /x failed.")}
+    selection = {"start_at": START, "end_at": END, "device_ids": ["d0", "d1"], "sensors": ["humidity"]}
+    rows, extraction = extract(account, "readings", **selection)
+    assert [row["time"] for row in rows] == [START + timedelta(seconds=10 * n) for n in range(360)]
+    assert sum(device == "d0" for device, *_ in account.calls) <= at_once
+    assert extraction.left_out == (["d0/humidity"] if error is MinutNotFoundError else [])
+
+
+def test_sensor_that_fails_in_a_later_window_has_the_rows_before_it():
+    class Breaks(Account):
+        def iter_readings(self, device_id, sensor, *, start_at, end_at, **options):
+            if start_at >= START + timedelta(minutes=30):
+                raise MinutServerError("GET /x failed.")
+            return super().iter_readings(device_id, sensor, start_at=start_at, end_at=end_at, **options)
+
+    account = Breaks()
+    account.max_window = timedelta(minutes=5)
+    rows, _ = extract(account, "readings", sensors=["humidity"])
+    assert [(row["device_id"], row["time"]) for row in rows] == [
+        (device, START + timedelta(minutes=5 * n)) for device in ("d0", "d1", "d2") for n in range(6)
+    ]
+
+
+def test_windows_of_one_sensor_are_read_at_once(at_once):
+    class Slow(Account):
+        barrier = threading.Barrier(at_once)
+
+        def iter_readings(self, device_id, sensor, **options):
+            self.barrier.wait(SECONDS)
+            return super().iter_readings(device_id, sensor, **options)
+
+    account = Slow()
+    account.max_window = timedelta(seconds=150)
+    rows, _ = extract(account, "readings", device_ids=["d0"], sensors=["humidity"])
+    assert [row["time"] for row in rows] == [START + timedelta(seconds=150 * n) for n in range(24)]
+
+
+def test_windows_become_shorter_when_the_api_rejects_one():
+    class Strict(Account):
+        def iter_readings(self, device_id, sensor, **options):
+            self.max_window = timedelta(minutes=1)  # as the client, which has halved it
+            return super().iter_readings(device_id, sensor, **options)
+
+    account = Strict()
+    account.max_window = timedelta(minutes=2)
+    extract(account, "readings", device_ids=["d0"], sensors=["humidity"])
+    ranges = sorted((start, end) for _, _, start, end, _ in account.calls)
+    assert (ranges[0][0], ranges[-1][1]) == (START, END)
+    assert [end for _, end in ranges[:-1]] == [start for start, _ in ranges[1:]], "nothing twice, no gap"
+    assert ranges[-1] == (END - timedelta(minutes=1), END)
+
+
+def test_reader_that_stops_starts_no_more_requests(at_once):
+    account = Account([START] * 500)
+    rows = DATASETS["readings"].rows(Extractor(account, Selection(start_at=START, end_at=END)))
+    next(rows)
+    rows.close()
+    for thread in threading.enumerate():
+        if thread.name == "minut-reader":
+            thread.join(SECONDS)
+    assert len(account.calls) <= 2 * at_once
+
+
+def test_nothing_but_readings_and_events_needs_threads(at_once):
+    before = threading.active_count()
+    for dataset in ("homes", "devices", "latest"):
+        extract(Account(), dataset)
+    assert threading.active_count() == before
+    if at_once == 1:
+        extract(Account(), "readings")
+        extract(Account(), "events")
+        assert threading.active_count() == before
 
 
 def test_devices_can_be_chosen_by_home():
@@ -247,7 +348,8 @@ def test_plan_of_one_request_is_singular(caplog):
     )
 
 
-def test_progress_is_logged_periodically_with_the_time_left(caplog):
+def test_progress_is_logged_periodically_with_the_time_left(caplog, monkeypatch):
+    monkeypatch.setattr(Account, "at_once", 1)  # it counts requests
     caplog.set_level(logging.INFO)
     seconds = iter(range(0, 10_000, 10))
     selection = Selection(start_at=START, end_at=END, sensors=["humidity", "battery"])

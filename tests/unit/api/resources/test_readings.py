@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from werkzeug import Response
 
+from airflow_provider_minut.api.overlap import read_ahead
 from airflow_provider_minut.api.times import from_text, to_text
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutRequestError, MinutResponseError
 
@@ -55,10 +57,10 @@ def readings(client, length, **options):
 
 def test_readings_come_once_and_oldest_first_over_window_edges(client, serve_readings):
     asked = serve_readings()
-    found = readings(client, timedelta(days=20), time_resolution=3600)
-    assert [reading["time"] for reading in found] == [START + timedelta(hours=n) for n in range(480)]
+    found = readings(client, timedelta(days=75), time_resolution=3600)
+    assert [reading["time"] for reading in found] == [START + timedelta(hours=n) for n in range(1800)]
     assert found[0] == {"time": START, "value": 21.5, "max": 22}
-    assert [until - since for since, until in asked] == [timedelta(days=7)] * 2 + [timedelta(days=6)]
+    assert [until - since for since, until in asked] == [timedelta(days=31)] * 2 + [timedelta(days=13)]
 
 
 def test_window_that_is_rejected_is_halved_and_remembered(client, serve_readings):
@@ -74,7 +76,36 @@ def test_request_that_is_rejected_at_any_length_is_raised(client, serve_readings
     with pytest.raises(MinutRequestError, match="window too long"):
         readings(client, timedelta(days=7))
     assert len(asked) < 12
-    assert client.max_window == timedelta(days=7)
+    assert client.max_window == timedelta(days=31)
+
+
+def test_threads_whose_ranges_are_rejected_together_try_shorter_ones_once(client, serve_readings, httpserver):
+    """Each of them alone would be rejected five times."""
+    at_once, rejected = threading.Barrier(4), []
+
+    def handler(request):
+        since, until = (from_text(request.args[name]) for name in ("start_at", "end_at"))
+        if until - since == timedelta(days=31):
+            at_once.wait(30)
+        if until - since > timedelta(days=1):
+            rejected.append(until - since)
+            return Response('{"message": "window too long"}', 400)
+        times = [since + timedelta(hours=n) for n in range((until - since) // timedelta(hours=1))]
+        return Response(json.dumps({"values": [{"datetime": to_text(time), "value": 1} for time in times]}))
+
+    httpserver.expect_request(f"/v8/devices/{DEVICE}/temperature").respond_with_handler(handler)
+    windows = [START + number * timedelta(days=31) for number in range(4)]
+
+    def read(start):
+        end = start + timedelta(days=31)
+        return client.iter_readings(DEVICE, "temperature", start_at=start, end_at=end, time_resolution=3600)
+
+    found = [row["time"] for _, rows in read_ahead(windows, read, max_in_flight=4) for row in rows]
+    assert found == sorted(set(found))
+    assert (found[0], found[-1]) == (START, START + timedelta(days=124, minutes=-75))
+    halves = [timedelta(days=31) / 2**number for number in range(1, 5)]
+    assert sorted(rejected) == sorted([timedelta(days=31)] * 4 + halves)
+    assert client.max_window == timedelta(days=31) / 32
 
 
 @pytest.mark.parametrize("answer", [{}, {"values": None}, {"values": []}])

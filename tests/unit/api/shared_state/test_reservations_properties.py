@@ -50,6 +50,28 @@ def test_no_window_has_more_than_the_limit_of_the_latest_client(limits, steps):
             assert len(granted) - bisect_left(granted, reserved - window * MICROSECONDS_PER_SECOND) <= limit
 
 
+@given(
+    st.lists(st.sampled_from([0.0, 0.01, 0.3, 2.0]), min_size=1, max_size=30),
+    st.floats(0, 40),
+    st.floats(0, 1),
+)
+def test_reservation_that_is_postponed_stays_in_the_past_and_leaves_the_others(pauses, age, share):
+    state, now = MemoryState(), FakeClock().now
+    for pause in pauses:
+        now += pause
+        state.reserve("log", [Rate(100, MINUTE)], now=now, within=0)
+    before = state.reservations("log", now=now).ahead
+    state.postpone("log", age * share, age=age, now=now)
+    after = state.reservations("log", now=now).ahead
+    moved = [ahead for ahead in before if ahead <= -age + 1e-5][-1:]
+    assert list(after) == sorted(after)
+    assert max(after) <= 1e-5
+    expected = sorted([*before, -age * (1 - share)]) if moved else sorted(before)
+    if moved:
+        expected.remove(moved[0])
+    assert all(abs(one - other) < 1e-4 for one, other in zip(sorted(after), expected, strict=True))
+
+
 def packed(numbers):
     return b"".join(n.to_bytes(8, "little", signed=True) for n in numbers)
 
