@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
@@ -179,7 +179,7 @@ def _is_permanent(error: Exception) -> bool:
 
 def _status_of(error: Exception) -> int | None:
     """Return the HTTP status in an error of a store's library, which each library names differently."""
-    found = (
+    found: Any = (
         getattr(error, "status_code", None) or getattr(error, "code", None) or getattr(error, "status", None)
     )
     return int(found) if str(found).isdecimal() else None
