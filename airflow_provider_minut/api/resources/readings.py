@@ -35,7 +35,11 @@ _READ_FIELDS = {*TIME_FIELDS, "value"}
 
 
 class ReadingsResource(Resource):
-    """The readings of devices."""
+    """The readings of devices.
+
+    :param settings: Settings of the client.
+    :param max_in_flight: As for :class:`~airflow_provider_minut.api.resources.base.Resource`.
+    """
 
     # Time range of one request; shorter after the API rejected it.
     max_window = MAX_WINDOW
