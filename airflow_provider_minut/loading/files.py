@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, cast
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
 
@@ -179,7 +179,5 @@ def _is_permanent(error: Exception) -> bool:
 
 def _status_of(error: Exception) -> int | None:
     """Return the HTTP status in an error of a store's library, which each library names differently."""
-    found: Any = (
-        getattr(error, "status_code", None) or getattr(error, "code", None) or getattr(error, "status", None)
-    )
-    return int(found) if str(found).isdecimal() else None
+    found = [str(getattr(error, name, "")) for name in ("status_code", "code", "status")]
+    return next((int(status) for status in found if status.isdecimal()), None)
