@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import Field, dataclass, field, fields
 from datetime import datetime
 from typing import Any
@@ -112,7 +113,7 @@ class SandboxConfig:
         "that of earlier versions; sparse, without all that may be missing; odd, with what clients had to "
         "live with",
     )
-    offline: tuple[OfflinePeriod, ...] = ()
+    offline: Sequence[OfflinePeriod] = ()
     upload_order: str = _choice(("at_once", "oldest_first", "newest_first", "mixed"))
     # At least 2: a device measures an hour per check-in, so that with less it would never catch up.
     uploads_per_check_in: float = _number(12, 2, 1000)

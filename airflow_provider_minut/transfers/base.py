@@ -231,7 +231,7 @@ class MinutTransferOperator(BaseOperator):
         return checked_time("start_at", start), checked_time("end_at", end)
 
 
-class Table(Protocol):
+class _Table(Protocol):
     """A table into which rows are merged by the dataset's key."""
 
     def prepare(self) -> None:
@@ -266,7 +266,7 @@ class MinutTableTransferOperator(MinutTransferOperator):
         self.only_missing = only_missing
 
     def _merge(
-        self, context: Context, open_table: Callable[[Dataset], Table], where: str
+        self, context: Context, open_table: Callable[[Dataset], _Table], where: str
     ) -> tuple[Dataset, dict[str, Any]]:
         """Read the dataset and merge it into the table; return the dataset and the result.
 
