@@ -7,26 +7,27 @@ the table lacks; events are read again.
 The first task logs the plan, and pushes it to XCom as `plan`. One request returns up to 31 days of one sensor
 of one device:
 
-| Dataset | Requests | 100 devices in 50 homes, one year, at 120 requests per minute |
+| Dataset | Requests | A year of 100 devices in 50 homes |
 |---|---|---|
-| `readings` | devices × 4 sensors × months | 100 × 4 × 12 = 4,800 requests, 40 minutes |
-| `events` | homes × months, and one per further 100 events of a home and month | 50 × 12 = 600 requests, 5 minutes |
+| `readings` | one per device, sensor (there are 4) and month | 4,800, or 40 minutes at 120 per minute |
+| `events` | one per home and month, or more | 600, or 5 minutes |
 
-Each task takes one more request, for the list of devices or homes.
+Each task takes one more request, for the list of devices or homes. Each 100 further events of a home in a
+month take one, too.
 
 Needs the connections `minut_default` and `minut_warehouse`, a database that Airflow has a provider for. The
 tables are those of `minut_to_warehouse`; a missing one is created.
 
 Load a year:
 ```bash
-airflow dags trigger minut_backfill \\
+airflow dags trigger minut_backfill \
     --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
 ```
 
 Try it, also against the sandbox; this loads two months (`pip install apache-airflow-providers-sqlite`):
 ```bash
 export AIRFLOW_CONN_MINUT_WAREHOUSE='{"conn_type": "sqlite", "host": "minut.db"}'
-airflow dags test minut_backfill \\
+airflow dags test minut_backfill \
     --conf '{"start_at": "2026-03-15T00:00:00Z", "end_at": "2026-04-15T00:00:00Z"}'
 ```
 """
@@ -69,13 +70,19 @@ def describe(minut: MinutClient, dataset: str, home_ids: list[str], count: int) 
     """Return what a number of months will cost, computed from one list of the devices or homes."""
     if dataset == "readings":
         devices = sum(not home_ids or device.get("home") in home_ids for device in minut.iter_devices())
-        target, requests = f"at most {devices} devices", count * (devices * len(SENSORS) + 1)
+        target, requests = f"at most {count_of(devices, 'device')}", count * (devices * len(SENSORS) + 1)
     else:
         homes = len(home_ids) or sum(1 for _ in minut.iter_homes())
-        target, requests = f"{homes} homes", count * (homes + 1)
+        target, requests = count_of(homes, "home"), count * (homes + 1)
     rate = minut.settings.requests_per_minute
     hours = math.ceil(requests / rate / 6) / 10
-    return f"{count} months, {target}: about {requests:,} requests, {hours} hours at {rate} requests/min"
+    cost = f"about {requests:,} requests, {hours} hours at {rate} requests/min"
+    return f"{count_of(count, 'month')}, {target}: {cost}"
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return a number and its noun: ``1 home``, ``2 homes``."""
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 with DAG(

@@ -7,7 +7,7 @@ start two hours before the day, because devices upload late: a row may be in two
 
 Export a year at once, to separate files:
 ```bash
-airflow dags trigger minut_export \\
+airflow dags trigger minut_export \
     --conf '{"start_at": "2025-06-01T00:00:00Z", "end_at": "2026-06-01T00:00:00Z"}'
 ```
 

@@ -6,7 +6,7 @@ the readings of the last two weeks that are missing, and the events of the day b
 
 To load a year, use the DAG `minut_backfill`. Load another range:
 ```bash
-airflow dags trigger minut_to_warehouse \\
+airflow dags trigger minut_to_warehouse \
     --conf '{"start_at": "2026-05-01T00:00:00Z", "end_at": "2026-05-08T00:00:00Z"}'
 ```
 

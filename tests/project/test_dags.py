@@ -7,9 +7,11 @@ import runpy
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import jinja2
 import pytest
 from airflow.sdk.execution_time.context import MacrosAccessor, VariableAccessor
 
+from airflow_provider_minut.exceptions import MinutConfigurationError
 from tests.conftest import ROOT
 
 try:
@@ -61,6 +63,7 @@ def test_documentation_has_purpose_requirements_and_command(bag, dag_id):
     assert dag.description
     assert re.search(r"\bneeds\b", dag.doc_md, re.IGNORECASE)
     assert f"airflow dags test {dag_id}" in dag.doc_md  # a slow test runs this command
+    assert "\\\\\n" not in dag.doc_md  # in a raw docstring, a line continues with one backslash
     assert "minut" in dag.tags
 
 
@@ -104,3 +107,74 @@ def test_scheduled_warehouse_load_is_its_interval(rendered):
     task = rendered("minut_to_warehouse", data_interval_start=NOON, data_interval_end=HALF_PAST)
     assert datetime.fromisoformat(task.start_at) == NOON
     assert datetime.fromisoformat(task.end_at) == HALF_PAST
+
+
+@pytest.fixture
+def backfill(monkeypatch, minut_sandbox):
+    """Return a function that plans a backfill, and returns the windows and what was pushed to XCom."""
+    example = runpy.run_path(str(ROOT / "dags" / "minut_backfill.py"))
+
+    def plan(**params):
+        pushed = {}
+        context = {
+            "dag_run": SimpleNamespace(run_after=HALF_PAST),
+            "params": {"end_at": None, "dataset": "readings", "home_ids": [], **params},
+            "ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value})),
+        }
+        task = example["dag"].get_task("plan")
+        monkeypatch.setitem(task.python_callable.__globals__, "get_current_context", lambda: context)
+        return task.python_callable(), pushed["plan"]
+
+    plan.dag = example["dag"]
+    return plan
+
+
+def test_backfill_is_one_window_per_calendar_month(backfill):
+    windows, _ = backfill(start_at="2025-12-10T02:00:00+02:00", end_at="2026-03-01")
+    edges = [(window["start_at"], window["end_at"]) for window in windows]
+    assert edges == [
+        ("2025-12-10T00:00:00+00:00", "2026-01-01T00:00:00+00:00"),
+        ("2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"),
+        ("2026-02-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"),
+    ]
+
+
+def test_backfill_without_an_end_ends_with_the_run(backfill):
+    windows, _ = backfill(start_at="2026-05-31T00:00:00Z")
+    assert [window["end_at"] for window in windows] == ["2026-06-01T00:00:00+00:00", HALF_PAST.isoformat()]
+
+
+def test_backfill_of_an_empty_period_fails(backfill):
+    with pytest.raises(MinutConfigurationError, match="start_at: must be before end_at"):
+        backfill(start_at="2026-07-01T00:00:00Z")
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({}, "2 months, at most 3 devices: about 26 requests, 0.1 hours at 120 requests/min"),
+        (
+            {"home_ids": ["64aa0000000000000000b002"]},
+            "2 months, at most 1 device: about 10 requests, 0.1 hours",
+        ),
+        ({"dataset": "events"}, "2 months, 2 homes: about 6 requests, 0.1 hours at 120 requests/min"),
+        (
+            {"dataset": "events", "home_ids": ["64aa0000000000000000b002"]},
+            "2 months, 1 home: about 4 requests",
+        ),
+    ],
+)
+def test_plan_of_a_backfill_is_computed_from_one_list(backfill, minut_sandbox, params, text):
+    windows, plan = backfill(start_at="2026-04-01T00:00:00Z", end_at="2026-06-01T00:00:00Z", **params)
+    assert plan.startswith(text)
+    assert len(windows) == 2
+    assert sum(minut_sandbox.stats()["requests"].values()) <= 2  # one for the token
+
+
+def test_window_of_a_backfill_is_whole_by_itself(backfill):
+    (window,), _ = backfill(start_at="2026-05-01T00:00:00Z", end_at="2026-06-01T00:00:00Z")
+    task = backfill.dag.get_task("load_month")
+    assert task.max_active_tis_per_dagrun == 1
+    load = task.unmap(window)
+    assert (load.table, load.only_missing, load.late_within) == ("minut_readings", True, timedelta(0))
+    assert jinja2.Template(task.partial_kwargs["map_index_template"]).render(task=load) == "2026-05"

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import psycopg2
 import pytest
@@ -28,13 +28,16 @@ SECONDS = int(os.environ.get("MINUT_BACKFILL_SECONDS", "3600"))
 NO_LIMIT = {"requests_per_second": 10**6, "requests_per_minute": 10**6}
 END = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 START = END.replace(year=END.year - 1)
-SUMMARY = "SELECT count(*), count(DISTINCT (device_id, sensor, time)), sum(value), min(time), max(time) FROM minut_readings"
+SUMMARY = (
+    "SELECT count(*), count(DISTINCT (device_id, sensor, time)), sum(value), min(time), max(time) "
+    "FROM minut_readings"
+)
 
 
-def quick_history(_readings, _sensor, device, query, heard):
+def quick_history(_readings, _sensor, device, query, uploaded):
     """Readings that cost the sandbox nothing, because it and the loads share the processors."""
     first = -(-query.start // query.resolution) * query.resolution
-    until = min(query.end, heard)
+    until = min(query.end, uploaded[-1].stop)
     return [(begin, {"value": device}) for begin in range(first, until, query.resolution)]
 
 

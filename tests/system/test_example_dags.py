@@ -147,6 +147,21 @@ def test_warehouse_has_each_row_once_after_every_run(run, tmp_path):
     assert min(counts[0][2:]) > 10
 
 
+def test_backfill_is_a_task_per_month_and_repeated_at_the_cost_of_a_list(run, fleet, tmp_path):
+    first = TODAY.replace(day=1)
+    conf = {"start_at": (first - timedelta(days=40)).isoformat(), "end_at": first.isoformat()}
+    months = len({(first - timedelta(days=days)).month for days in range(1, 41)})
+    printed = run("minut_backfill", "--conf", json.dumps(conf))
+    assert f"{months} months, at most 3 devices: about {months * 13} requests" in printed
+    with closing(sqlite3.connect(tmp_path / "warehouse.db")) as connection:
+        count = connection.execute("SELECT count(*) FROM minut_readings").fetchone()[0]
+    assert count == pytest.approx(40 * 288 * 4 * 3, rel=0.02)
+    readings = fleet.stats()["requests"]["GET /devices/{id}/sound_level"]
+    assert readings == months * 3
+    run("minut_backfill", "--conf", json.dumps(conf))
+    assert fleet.stats()["requests"]["GET /devices/{id}/sound_level"] == readings
+
+
 def test_house_rules_say_what_they_would_change_and_change_nothing(run, fleet):
     printed = run("minut_house_rules", "--conf", json.dumps({"limit": 60, "alarm_status": "on"}))
     assert printed.count("would change (dry run): sound_level_high_quiet_hours.value: not set -> 60") >= 3

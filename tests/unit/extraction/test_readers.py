@@ -19,7 +19,10 @@ def at(hours, minutes=0):
     return DAY + timedelta(hours=hours, minutes=minutes)
 
 
-def ranges(stored, *, heard=at(24), since=at(-48), **selected):
+END, EARLIEST = at(24), at(-48)
+
+
+def ranges(stored, *, heard=END, since=EARLIEST, **selected):
     """The time ranges that are requested for one sensor of one device, as edges in hours of the day."""
     account = Account([heard])
     selection = Selection(start_at=at(0), end_at=at(24), sensors=["humidity"], **selected)

@@ -62,7 +62,8 @@ def test_what_failed_or_was_skipped_is_read_again():
 
 
 @pytest.mark.parametrize(
-    "other", [{"end_at": datetime(2026, 6, 3, tzinfo=UTC)}, {"sensors": ["sound_level"]}, {"device_ids": ["d0"]}]
+    "other",
+    [{"end_at": datetime(2026, 6, 3, tzinfo=UTC)}, {"sensors": ["sound_level"]}, {"device_ids": ["d0"]}],
 )
 def test_other_selection_starts_from_the_beginning(other):
     store = Store()
