@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 
+from airflow_provider_minut.exceptions import MinutCoverageError
 from airflow_provider_minut.extraction.datasets import READINGS, Dataset
 from airflow_provider_minut.extraction.extractor import Row
 from airflow_provider_minut.extraction.progress import GAP_FACTOR, Stored, StoredSeries, first_gap
@@ -58,6 +59,19 @@ class Completeness:
         if stored is None:
             return self.end_at
         return stored.first if start < stored.first else stored.after_gap or self.end_at
+
+
+def check_coverage(coverage: Mapping[str, float], min_coverage: float) -> None:
+    """Check that each sensor has a share of the expected readings.
+
+    :param coverage: Share by sensor, from 0 to 1.
+    :param min_coverage: Smallest share that is accepted.
+    :raises MinutCoverageError: if a sensor has less.
+    """
+    low = {sensor: share for sensor, share in coverage.items() if share < min_coverage}
+    if low:
+        shares = ", ".join(f"{sensor} {share:.2%}" for sensor, share in low.items())
+        raise MinutCoverageError(f"Coverage is below min_coverage, {min_coverage:.2%}: {shares}.")
 
 
 class SeriesCounter:

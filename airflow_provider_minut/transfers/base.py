@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from airflow.sdk import BaseOperator
 
 from airflow_provider_minut.api.overlap import DEFAULT_MAX_IN_FLIGHT
-from airflow_provider_minut.exceptions import MinutConfigurationError, MinutCoverageError
-from airflow_provider_minut.extraction.completeness import Completeness
+from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.completeness import Completeness, check_coverage
 from airflow_provider_minut.extraction.datasets import READINGS, Dataset, checked_dataset
 from airflow_provider_minut.extraction.extractor import (
     DEFAULT_SENSORS,
@@ -164,15 +164,8 @@ class MinutTransferOperator(BaseOperator):
         return {"coverage": self._coverage, "gaps": gaps[:MAX_REPORTED_GAPS]}
 
     def _check_coverage(self) -> None:
-        """Check that there are as many readings as were asked for; called when all is delivered.
-
-        :raises MinutCoverageError: if there are fewer.
-        """
-        wanted = self.min_coverage or 0
-        low = {sensor: share for sensor, share in self._coverage.items() if share < wanted}
-        if low:
-            shares = ", ".join(f"{sensor} {share:.2%}" for sensor, share in low.items())
-            raise MinutCoverageError(f"Coverage is below min_coverage, {wanted:.2%}: {shares}.")
+        """Check that there are as many readings as were asked for; called when all is delivered."""
+        check_coverage(self._coverage, self.min_coverage or 0.0)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was read and written, for OpenLineage; called if its provider is installed.

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_minut import exceptions
 from airflow_provider_minut.connection import read_connection
 from airflow_provider_minut.exceptions import MinutError
+from airflow_provider_minut.extraction.completeness import check_coverage
 from tests.integration.faults.fault import Bench, Fault, get, post
 from tests.integration.faults.server import Do, reply
 from tests.integration.faults.tls import serving
@@ -61,6 +62,10 @@ def crowded(bench):
     return get(bench)
 
 
+def incomplete(_bench):
+    check_coverage({"sound_level": 0.9132, "temperature": 0.9876}, 0.95)
+
+
 def returning(name, status, message):
     return Fault(name=name, api=(reply(json.dumps({"message": message}), status),))
 
@@ -74,6 +79,7 @@ FAULTS = (
     Fault(name="The certificate is self-signed", prepare=serving("localhost", trusted=False)),
     Fault(name="The response is a login page", api=(reply("<html><title>Sign in</title></html>", Content_Type="text/html"),)),
     Fault(name="A redirect to another host", api=(reply("", "302 Found", Location="https://login.example.com/"),)),
+    Fault(name="A device was offline, and `min_coverage` is 0.95", call=incomplete),
     Fault(name="The client secret is wrong", token=(reply('{"error": "invalid_client"}', "401 Unauthorized"),)),
     returning("A new token is rejected too", "401 Unauthorized", "Unauthorized"),
     returning("The account lacks a permission", "403 Forbidden", "Not your home"),
