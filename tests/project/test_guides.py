@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import ROOT
 
 HOWTO = ROOT / "docs" / "howto"
-LANGUAGES = {".py": "python", ".sql": "sql", ".yml": "yaml"}
+LANGUAGES = {".py": "python", ".sql": "jinja", ".yml": "yaml"}
 PAGES = {"dbt": "feed-dbt.md", "dlt": "feed-dlt.md"}
 FILES = sorted(path for folder in PAGES for path in (HOWTO / folder).rglob("*.*") if path.suffix in LANGUAGES)
 
