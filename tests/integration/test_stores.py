@@ -88,8 +88,16 @@ def table_of(store, name):
 
 
 def keys_of(store, name):
-    """Return the number of rows, after checking that none has the key of another."""
-    rows = table_of(store, name).to_pyarrow_table(columns=["device_id", "sensor", "time"]).to_pylist()
+    """Return the number of rows, after checking that none has the key of another.
+
+    Not with ``to_pyarrow_table``, which waits forever with some releases of delta-rs and moto (issue 4362).
+    """
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    query = "SELECT device_id, sensor, time FROM found"
+    found = QueryBuilder().register("found", table_of(store, name)).execute(query).read_all()
+    rows = pa.table(found).to_pylist()
     assert len(rows) == len({tuple(row.values()) for row in rows})
     return len(rows)
 
@@ -164,13 +172,13 @@ def test_killed_at_any_time_and_repeated_has_each_row_once(delta_store, sandbox)
     started = time.monotonic()
     assert run().wait(200) == 0
     length = time.monotonic() - started
-    expected = len(table_of(delta_store, "killed").to_pyarrow_table())
+    expected = keys_of(delta_store, "killed")
     for share in (0.7, 0.9, 1.0):
         table_of(delta_store, "killed").delete()
         process = run()
         time.sleep(length * share)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert len(table_of(delta_store, "killed").to_pyarrow_table()) in {0, expected}
+        assert keys_of(delta_store, "killed") in {0, expected}
     assert run().wait(200) == 0
     assert keys_of(delta_store, "killed") >= expected
