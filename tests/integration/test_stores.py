@@ -21,7 +21,7 @@ from airflow_provider_minut.transfers.minut_to_delta_lake import MinutToDeltaLak
 from airflow_provider_minut.transfers.minut_to_object_storage import MinutToObjectStorageOperator
 from tests import stores
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 NOW = datetime.now(UTC).replace(microsecond=0)
 FILE_PROTOCOLS = {"S3Server": "s3", "AzureServer": "abfs", "GcsServer": "gs"}
 CLASSES = {"s3": stores.S3Server, "azure": stores.AzureServer, "gcs": stores.GcsServer}
@@ -88,8 +88,16 @@ def table_of(store, name):
 
 
 def keys_of(store, name):
-    """Return the number of rows, after checking that none has the key of another."""
-    rows = table_of(store, name).to_pyarrow_table(columns=["device_id", "sensor", "time"]).to_pylist()
+    """Return the number of rows, after checking that none has the key of another.
+
+    Not with ``to_pyarrow_table``, which waits forever with some releases of delta-rs and moto (issue 4362).
+    """
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    query = "SELECT device_id, sensor, time FROM found"
+    found = QueryBuilder().register("found", table_of(store, name)).execute(query).read_all()
+    rows = pa.table(found).to_pylist()
     assert len(rows) == len({tuple(row.values()) for row in rows})
     return len(rows)
 
@@ -150,7 +158,7 @@ def test_loads_at_once_all_succeed_and_each_row_is_there_once(delta_store, sandb
     path = delta_path(delta_store, "parallel")
     command = [sys.executable, "-c", LOAD, path, (NOW - timedelta(days=3)).isoformat(), NOW.isoformat()]
     processes = [subprocess.Popen(command, stdout=subprocess.DEVNULL) for _ in range(4)]
-    assert [process.wait(200) for process in processes] == [0] * 4
+    assert [process.wait(400) for process in processes] == [0] * 4
     assert keys_of(delta_store, "parallel") > 0
 
 
@@ -162,15 +170,15 @@ def test_killed_at_any_time_and_repeated_has_each_row_once(delta_store, sandbox)
         return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     started = time.monotonic()
-    assert run().wait(200) == 0
+    assert run().wait(400) == 0
     length = time.monotonic() - started
-    expected = len(table_of(delta_store, "killed").to_pyarrow_table())
+    expected = keys_of(delta_store, "killed")
     for share in (0.7, 0.9, 1.0):
         table_of(delta_store, "killed").delete()
         process = run()
         time.sleep(length * share)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        assert len(table_of(delta_store, "killed").to_pyarrow_table()) in {0, expected}
-    assert run().wait(200) == 0
+        assert keys_of(delta_store, "killed") in {0, expected}
+    assert run().wait(400) == 0
     assert keys_of(delta_store, "killed") >= expected
