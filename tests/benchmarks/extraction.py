@@ -27,7 +27,7 @@ from airflow_provider_minut.api.settings import ClientSettings
 from airflow_provider_minut.extraction.datasets import DATASETS
 from airflow_provider_minut.extraction.extractor import Extractor, Selection
 from airflow_provider_minut.extraction.formats import COMPRESSION_LEVEL, FORMATS
-from airflow_provider_minut.transfers.minut_to_object_storage import _replaced
+from airflow_provider_minut.loading.files import replaced
 from tests.benchmarks.sandboxes import api, show
 
 spawn = multiprocessing.get_context("spawn")
@@ -46,7 +46,7 @@ def extract(base_url, client_id, client_secret, days, path, settings=NO_LIMIT) -
         ClientCredentials(client_id, client_secret), ClientSettings(base_url=base_url, **settings)
     )
     selection = Selection(start_at=END - timedelta(days=days), end_at=END, home_ids=[HOME])
-    with client, _replaced(ObjectStoragePath(path)) as file:
+    with client, replaced(ObjectStoragePath(path)) as file:
         extraction = Extractor(client, selection)
         dataset = DATASETS["events"]
         FORMATS["jsonl.gz"](dataset, dataset.rows(extraction), file)
