@@ -68,6 +68,11 @@ _SERIES = """
 """
 
 
+def delta_columns(dataset: Dataset) -> dict[str, str]:
+    """Return the columns of a dataset's Delta table and their types."""
+    return table_columns(dataset) | ({DATE: "date"} if dataset.time else {})
+
+
 def check_deltalake() -> None:
     """Check that the extra ``delta`` is installed.
 
@@ -105,7 +110,7 @@ class DeltaDestination:
         self._loaded_at = loaded_at
         self._more_options = storage_options or {}
         self._sleep = sleep
-        self._columns = table_columns(dataset) | ({DATE: "date"} if dataset.time else {})
+        self._columns = delta_columns(dataset)
 
     def prepare(self) -> None:
         """Create the table, or the columns of ours that it lacks, and try whether it can be written to.

@@ -182,7 +182,7 @@ class MinutTransferOperator(BaseOperator):
             self.dataset,
             output,
             self._rows_written,
-            tabular=self._is_tabular(),
+            columns=self._output_columns(checked_dataset(self.dataset)),
             coverage=self._coverage,
             min_coverage=self.min_coverage,
         )
@@ -192,8 +192,8 @@ class MinutTransferOperator(BaseOperator):
         """Return the output's namespace and name by OpenLineage's naming; ``None`` if it has none."""
 
     @abstractmethod
-    def _is_tabular(self) -> bool:
-        """Return whether the output has exactly the dataset's columns and ``additional_fields``."""
+    def _output_columns(self, dataset: Dataset) -> dict[str, str]:
+        """Return the columns of the output that are known, and their types."""
 
     def _selection(self, context: Context, *, ranged: bool) -> Selection:
         start, end = self._range(context) if ranged else _ALL_TIME

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from airflow_provider_minut.extraction.datasets import Dataset
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.loading.credentials import Location, location_of
-from airflow_provider_minut.loading.delta import DeltaDestination, check_deltalake
+from airflow_provider_minut.loading.delta import DeltaDestination, check_deltalake, delta_columns
 from airflow_provider_minut.transfers.base import MinutTableTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -91,5 +91,5 @@ class MinutToDeltaLakeOperator(MinutTableTransferOperator):
             return "file", parts.path
         return f"{parts.scheme}://{parts.netloc}", parts.path.strip("/")
 
-    def _is_tabular(self) -> bool:
-        return True
+    def _output_columns(self, dataset: Dataset) -> dict[str, str]:
+        return delta_columns(dataset)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, AssetAlias, ObjectStoragePath
 
 from airflow_provider_minut.exceptions import MinutConfigurationError
+from airflow_provider_minut.extraction.columns import ADDITIONAL_FIELDS
 from airflow_provider_minut.extraction.completeness import SeriesCounter
 from airflow_provider_minut.extraction.datasets import Dataset
 from airflow_provider_minut.extraction.extractor import Extractor, Row, Selection
@@ -130,8 +131,9 @@ class MinutToObjectStorageOperator(MinutTransferOperator):
         path = ObjectStoragePath(self.path)
         return (path.namespace, path.key) if path.bucket else ("file", path.path)
 
-    def _is_tabular(self) -> bool:
-        return not self.format.startswith("jsonl")
+    def _output_columns(self, dataset: Dataset) -> dict[str, str]:
+        extra = {} if self.format.startswith("jsonl") else {ADDITIONAL_FIELDS: "json"}
+        return dataset.columns | extra
 
 
 def _whole_days(selection: Selection, now: datetime) -> Selection:

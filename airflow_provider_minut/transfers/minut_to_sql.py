@@ -10,6 +10,7 @@ from airflow.sdk import BaseHook
 
 from airflow_provider_minut.extraction.datasets import Dataset
 from airflow_provider_minut.hooks.minut import MinutHook
+from airflow_provider_minut.loading.columns import table_columns
 from airflow_provider_minut.transfers.base import MinutTableTransferOperator
 from airflow_provider_minut.utils.openlineage import report_to_collector
 
@@ -97,5 +98,5 @@ class MinutToSqlOperator(MinutTableTransferOperator):
         name = ".".join(database.normalize_name_method(part) for part in parts)
         return f"{database.scheme}://{database.authority}", name
 
-    def _is_tabular(self) -> bool:
-        return True
+    def _output_columns(self, dataset: Dataset) -> dict[str, str]:
+        return table_columns(dataset)

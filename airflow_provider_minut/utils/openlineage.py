@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # Types of columns in a schema facet.
-_TYPES = {"text": "string", "time": "timestamp", "number": "double", "flag": "boolean"}
+_TYPES = {
+    "text": "string",
+    "time": "timestamp",
+    "number": "double",
+    "flag": "boolean",
+    "json": "string",
+    "date": "date",
+}
 
 
 def namespace_of(base_url: str) -> str:
@@ -30,7 +38,7 @@ def transfer_lineage(
     output: tuple[str, str] | None,
     rows: int,
     *,
-    tabular: bool,
+    columns: Mapping[str, str],
     coverage: Mapping[str, float],
     min_coverage: float | None,
 ) -> OperatorLineage[Any, Any]:
@@ -40,23 +48,24 @@ def transfer_lineage(
     :param dataset: Name of the dataset that was read.
     :param output: Namespace and name of the output; ``None`` if it has none in OpenLineage.
     :param rows: Number of rows written.
-    :param tabular: Whether the output has exactly the known columns and ``additional_fields``.
+    :param columns: Columns of the output and their types, as a dataset has them; also ``json`` and ``date``.
     :param coverage: Share of the expected readings that are there, by sensor; empty for other datasets.
     :param min_coverage: Share that the task asks for.
     """
     from airflow.providers.common.compat.openlineage import facet
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-    def schema(extra: dict[str, str]) -> dict[str, Any]:
-        kinds = {name: _TYPES[kind] for name, kind in DATASETS[dataset].columns.items()} | extra
-        fields = [facet.SchemaDatasetFacetFields(name=name, type=kind) for name, kind in kinds.items()]
+    def schema(kinds: Mapping[str, str]) -> dict[str, Any]:
+        fields = [
+            facet.SchemaDatasetFacetFields(name=name, type=_TYPES[kind]) for name, kind in kinds.items()
+        ]
         return {"schema": facet.SchemaDatasetFacet(fields=fields)}
 
-    read = facet.InputDataset(namespace_of(base_url), dataset, facets=schema({}))
+    read = facet.InputDataset(namespace_of(base_url), dataset, facets=schema(DATASETS[dataset].columns))
     written = []
     if output:
         statistics = facet.OutputStatisticsOutputDatasetFacet(rowCount=rows)
-        facets = schema({"additional_fields": "string"} if tabular else {})
+        facets = schema(columns)
         if coverage:
             facets["dataQualityAssertions"] = _coverage_facet(coverage, min_coverage or 0.0)
         written = [facet.OutputDataset(*output, facets=facets, outputFacets={"outputStatistics": statistics})]
@@ -70,12 +79,13 @@ def _coverage_facet(coverage: Mapping[str, float], min_coverage: float) -> Any:
         DataQualityAssertionsDatasetFacet,
     )
 
-    assertions = [
-        Assertion(
-            assertion=f"coverage of {sensor}: {share:.4f}", success=share >= min_coverage, column="time"
-        )
-        for sensor, share in coverage.items()
-    ]
+    def assertion(sensor: str, share: float) -> Any:
+        values = {"expected": f"{min_coverage:.4f}", "actual": f"{share:.4f}"}
+        known = signature(Assertion).parameters  # clients before 1.47 have no place for values
+        options = {name: value for name, value in values.items() if name in known}
+        return Assertion(f"coverage of {sensor}", share >= min_coverage, column="time", **options)
+
+    assertions = [assertion(sensor, share) for sensor, share in coverage.items()]
     return DataQualityAssertionsDatasetFacet(assertions=assertions)
 
 

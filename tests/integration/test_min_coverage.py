@@ -153,12 +153,12 @@ def check(facets, success):
     assert facet["_schemaURL"].partition("#")[2] == "/$defs/DataQualityAssertionsDatasetFacet"
     assert facet["_producer"].startswith("https://")
     columns = {field["name"] for field in facets["schema"]["fields"]}
-    found = {}
+    found, shares = {}, {}
     for assertion in facet["assertions"]:
         assert {"assertion", "success", "column"} <= assertion.keys()
+        shares[assertion["assertion"]] = assertion.get("actual", "")
         assert assertion["column"] in columns
         assert type(assertion["success"]) is bool
         found[assertion["assertion"]] = assertion["success"]
-    assert found == dict(
-        zip(("coverage of sound_level: 0.7500", "coverage of humidity: 0.5000"), success, strict=True)
-    )
+    assert found == dict(zip(("coverage of sound_level", "coverage of humidity"), success, strict=True))
+    assert list(shares.values()) in (["0.7500", "0.5000"], ["", ""])  # the client before 1.47 has no values
