@@ -82,7 +82,7 @@ def _coverage_facet(coverage: Mapping[str, float], min_coverage: float) -> Any:
     def assertion(sensor: str, share: float) -> Any:
         values = {"expected": f"{min_coverage:.4f}", "actual": f"{share:.4f}"}
         known = signature(Assertion).parameters  # clients before 1.47 have no place for values
-        options = {name: value for name, value in values.items() if name in known}
+        options: dict[str, Any] = {name: value for name, value in values.items() if name in known}
         return Assertion(f"coverage of {sensor}", share >= min_coverage, column="time", **options)
 
     assertions = [assertion(sensor, share) for sensor, share in coverage.items()]
