@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from airflow_provider_minut.hooks.minut import minut_client
+from airflow_provider_minut.transfers.minut_to_delta_lake import MinutToDeltaLakeOperator
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
 from tests.late_data import (
     DAY,
@@ -105,8 +106,38 @@ def postgres_table(monkeypatch, _tmp_path):
         server.stop()
 
 
+class DeltaDestination:
+    """A Delta Lake table in a local folder.
+
+    :param path: Path of the folder.
+    :param arguments: Arguments of the operator.
+    """
+
+    def __init__(self, path, **arguments):
+        self._path = path
+        self._arguments = {"sensors": SENSORS, **arguments}
+
+    def load(self, start, end):
+        operator = MinutToDeltaLakeOperator(
+            task_id="load", dataset="readings", path=self._path, **self._arguments
+        )
+        return operator.execute({"data_interval_start": start, "data_interval_end": end})
+
+    def rows(self):
+        from deltalake import DeltaTable
+
+        columns = ["device_id", "sensor", "time", "value"]
+        found = DeltaTable(self._path).to_pyarrow_table(columns=columns).to_pylist()
+        return [tuple(row[name] for name in columns) for row in found]
+
+
+@contextmanager
+def delta_table(_monkeypatch, tmp_path):
+    yield lambda **arguments: DeltaDestination(str(tmp_path / "readings"), **arguments)
+
+
 # A context manager each, of a function that returns a destination with the arguments of an operator.
-DESTINATIONS = {"sqlite": sqlite_table, "postgres": postgres_table}
+DESTINATIONS = {"sqlite": sqlite_table, "postgres": postgres_table, "delta": delta_table}
 
 
 @pytest.fixture
@@ -188,11 +219,19 @@ def test_days_without_a_run_are_loaded_by_a_later_one(fleet, destination):
     run_some(fleet, destination(sensors=TWO_SENSORS), "mixed", TWO_SENSORS)
 
 
+# Hourly runs are many: on SQLite in each order, on the others in one.
+SCHEDULES = [
+    (name, order, run)
+    for name in DESTINATIONS
+    for order in ORDERS
+    for run in (run_daily, run_some, run_hourly_after_hours, run_hourly)
+    if run in {run_daily, run_some} or name == "sqlite" or (order, run) == ("mixed", run_hourly_after_hours)
+]
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("run", [run_hourly, run_hourly_after_hours, run_daily, run_some])
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("destination", DESTINATIONS, indirect=True)
+@pytest.mark.parametrize(("destination", "order", "run"), SCHEDULES, indirect=["destination"])
 def test_each_late_reading_is_stored_once_whatever_the_schedule(fleet, destination, order, run):
     run(fleet, destination(), order)
 
