@@ -54,6 +54,8 @@ def delta_store(store, monkeypatch):
             "No emulator of GCS that can be had here has the API that delta-rs uses; see docs/transfers.md"
         )
     monkeypatch.setenv("AIRFLOW_CONN_STORE", json.dumps(store.connection))
+    if isinstance(store, stores.AzureServer):
+        monkeypatch.setenv("AZURITE_BLOB_STORAGE_URL", store.url)
     return store
 
 
@@ -73,9 +75,16 @@ def to_file(path, dataset="events", **arguments):
     return MinutToObjectStorageOperator(task_id="t", dataset=dataset, path=path, **arguments)
 
 
+def more_options():
+    """Return what delta-rs needs for Azurite: it lists a table's versions in a way that Azurite cannot."""
+    return {"azure_storage_use_emulator": "true"} if "AZURITE_BLOB_STORAGE_URL" in os.environ else {}
+
+
 def to_delta(path, dataset="readings", **arguments):
     arguments = {"start_at": NOW - timedelta(days=3), "end_at": NOW, **arguments}
-    return MinutToDeltaLakeOperator(task_id="t", dataset=dataset, path=path, **arguments)
+    return MinutToDeltaLakeOperator(
+        task_id="t", dataset=dataset, path=path, storage_options=more_options(), **arguments
+    )
 
 
 def table_of(store, name):
@@ -84,7 +93,7 @@ def table_of(store, name):
     from airflow_provider_minut.loading.credentials import location_of, store_options
 
     location = location_of(delta_path(store, name), None)
-    return DeltaTable(location.uri, storage_options=store_options(location))
+    return DeltaTable(location.uri, storage_options=store_options(location) | more_options())
 
 
 def keys_of(store, name):
