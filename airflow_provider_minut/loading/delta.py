@@ -378,7 +378,8 @@ def _last_of_each_key(rows: pa.Table, key: tuple[str, ...]) -> pa.Table:
 
 
 def _timestamp(time: datetime) -> str:
-    return f"TIMESTAMP '{time.astimezone(UTC).isoformat()}'"
+    # Without the keyword TIMESTAMP, which delta-rs before 1.6.1 cannot write into its log.
+    return f"'{time.astimezone(UTC).isoformat()}'"
 
 
 def _date(day: date) -> str:
