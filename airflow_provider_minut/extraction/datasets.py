@@ -123,8 +123,12 @@ def tabular(dataset: Dataset, rows: Iterable[Row]) -> Iterator[Row]:
 
     :param rows: As :meth:`Dataset.rows` yields them.
     """
+    names = list(dataset.columns)
     for row in rows:
-        known = {name: row.get(name) for name in dataset.columns}
+        if list(row) == names:  # the usual row of readings
+            yield {**row, ADDITIONAL_FIELDS: None}
+            continue
+        known = {name: row.get(name) for name in names}
         rest = {name: value for name, value in row.items() if name not in known}
         misfits = rest.pop(ADDITIONAL_FIELDS, None)
         if misfits is not None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import islice, zip_longest
+from itertools import islice, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -264,13 +264,11 @@ class SqlTable:
 
         All loads lock rows in this order, so that they wait for each other instead of deadlocking.
         """
-        key = itemgetter(*self._dataset.key)
-        rows.sort(key=key)
-        return [
-            row
-            for row, following in zip_longest(rows, rows[1:])
-            if not following or key(row) != key(following)
-        ]
+        keys = list(map(itemgetter(*self._dataset.key), rows))
+        if all(key < following for key, following in pairwise(keys)):
+            return rows  # the usual case
+        by_key = dict(zip(keys, rows, strict=True))
+        return [by_key[key] for key in sorted(by_key)]
 
 
 def _log_conflict(state: tenacity.RetryCallState) -> None:

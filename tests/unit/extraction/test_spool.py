@@ -46,4 +46,5 @@ def test_memory_does_not_grow_with_rows_or_dates(tmp_path, days):
         return memory
 
     peak(10)
-    assert peak(40_000) < peak(20_000) + 1_000_000
+    # Twenty thousand rows in memory would be ten megabytes; threads of other tests may allocate meanwhile.
+    assert peak(40_000) < peak(20_000) + 4_000_000
