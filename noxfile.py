@@ -22,6 +22,8 @@ RELEASES = {
 }
 PYTHONS = ("3.11", "3.12", "3.13")
 OLDEST_AND_NEWEST = ("tests-3.11(airflow='3.1')", "tests-3.13(airflow='3.3')")
+# What takes several minutes is a session of its own.
+SHORT_ENOUGH = "slow and not measured and not long"
 # Without the soak, which takes an hour: it runs only if named.
 BENCHMARKS = ("imports", "requests", "refresh", "extraction", "latency", "processes")
 
@@ -65,8 +67,14 @@ def slow(session: nox.Session) -> None:
     if session.posargs:
         run(session, "pytest", "-n", "0", "-m", "slow", *session.posargs, groups=("slow",))
         return
-    run(session, "pytest", "-n", "2", "--dist", "loadfile", "-m", "slow and not measured", groups=("slow",))
+    run(session, "pytest", "-n", "2", "--dist", "loadfile", "-m", SHORT_ENOUGH, groups=("slow",))
     run(session, "pytest", "-n", "0", "-m", "measured", groups=("slow",))
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """Run the slow tests that take many minutes: a backfill that is killed ten times (6 minutes)."""
+    run(session, "pytest", "-n", "0", "-m", "long", *session.posargs, groups=("slow",))
 
 
 @nox.session

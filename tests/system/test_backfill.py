@@ -101,6 +101,7 @@ def finish(start, folder):
         assert process.wait(1500) == 0
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3000)
 def test_killed_backfill_continues(api, start, summary, tmp_path, capsys):
     began = time.monotonic()
