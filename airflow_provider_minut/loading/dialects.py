@@ -57,6 +57,8 @@ class Dialect:
     :param transaction: Whether the transaction is opened and committed by statements, because the cursor of
         the driver is a connection of its own.
     :param time_value: Converts an aware time to what the driver accepts.
+    :param returned_time: SQL of a time that the driver can return: as a time, as text, or in microseconds
+        since the epoch.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Dialect:
     end_of_merge: str = ""
     transaction: bool = False
     time_value: Callable[[datetime], Any] = lambda time: time
+    returned_time: str = "{}"
 
 
 def _types(text: str, key: str, time: str, number: str, flag: str, json: str) -> dict[str, str]:
@@ -112,6 +115,7 @@ DUCKDB = Dialect(
     index="",  # an indexed column cannot be updated by an upsert, and scans are fast without
     seconds_between="EPOCH({1} - {0})",
     transaction=True,
+    returned_time="EPOCH_US({})",  # its driver needs pytz for a time with a time zone
 )
 MYSQL = Dialect(
     name="MySQL",

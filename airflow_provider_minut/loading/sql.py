@@ -39,6 +39,7 @@ CHUNK_ROWS = 20_000
 MAX_CONFLICT_SECONDS = 120.0
 MAX_PAUSE_SECONDS = 5.0
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIQUE_INDEXES = (
     "SELECT index_name, column_name FROM information_schema.statistics "
     "WHERE table_name = %s AND table_schema = COALESCE(%s, DATABASE()) AND non_unique = 0"
@@ -277,7 +278,9 @@ def _log_conflict(state: tenacity.RetryCallState) -> None:
 
 
 def _time(value: Any) -> datetime:
-    """Return a time that a driver returned: text, or without a time zone, where the database has no type."""
+    """Return a time that a driver returned: as text, in microseconds, or without a zone, which is UTC."""
+    if isinstance(value, int):
+        return _EPOCH + timedelta(microseconds=value)
     time: datetime = datetime.fromisoformat(value) if isinstance(value, str) else value
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 

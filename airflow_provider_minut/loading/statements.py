@@ -97,7 +97,8 @@ class Statements:
 
     def earliest_reading(self) -> str:
         """Return the query of the time of the earliest reading."""
-        return f"SELECT MIN({self.quoted('time')}) FROM {self.name}"  # noqa: S608 - identifiers are quoted
+        earliest = self.dialect.returned_time.format(f"MIN({self.quoted('time')})")
+        return f"SELECT {earliest} FROM {self.name}"  # noqa: S608 - identifiers are quoted
 
     def stored_series(self, placeholder: str, seconds: float) -> str:
         """Return the query of what the table has of each series of readings in a time range.
@@ -111,9 +112,17 @@ class Statements:
         between = self.dialect.seconds_between.format(time, "next_time")
         is_gap = f"{between} >= {GAP_FACTOR * seconds}"
         following = f"LEAD({time}) OVER (PARTITION BY {device}, {sensor} ORDER BY {time})"
+        first, last, before_gap, after_gap = map(
+            self.dialect.returned_time.format,
+            (
+                f"MIN({time})",
+                f"MAX({time})",
+                f"MIN(CASE WHEN {is_gap} THEN {time} END)",
+                f"MIN(CASE WHEN {is_gap} THEN next_time END)",
+            ),
+        )
         return (
-            f"SELECT {device}, {sensor}, MIN({time}), MAX({time}), COUNT(*), "  # noqa: S608 - identifiers are quoted
-            f"MIN(CASE WHEN {is_gap} THEN {time} END), MIN(CASE WHEN {is_gap} THEN next_time END) "
+            f"SELECT {device}, {sensor}, {first}, {last}, COUNT(*), {before_gap}, {after_gap} "  # noqa: S608 - identifiers are quoted
             f"FROM (SELECT {device}, {sensor}, {time}, {following} AS next_time FROM {self.name} "
             f"WHERE {time} >= {placeholder} AND {time} < {placeholder} AND {value} IS NOT NULL) minut_series "
             f"GROUP BY {device}, {sensor}"

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import tracemalloc
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from airflow_provider_minut.extraction import spool
 from airflow_provider_minut.extraction.datasets import DATASETS
-from airflow_provider_minut.extraction.spool import Spool
+from airflow_provider_minut.extraction.spool import MAX_ROWS_IN_MEMORY, Spool
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -31,20 +30,28 @@ def test_rows_without_a_time_range_are_together(tmp_path):
     assert len(list(found.rows(None))) == 3
 
 
+class CountedRow(dict):
+    """A row that knows how many of its kind are in memory, and were at most."""
+
+    alive = peak = 0
+
+    def __init__(self, *args, **fields):
+        super().__init__(*args, **fields)
+        CountedRow.alive += 1
+        CountedRow.peak = max(CountedRow.peak, CountedRow.alive)
+
+    def __del__(self):
+        CountedRow.alive -= 1
+
+
 @pytest.mark.parametrize("days", [1, 500])
 def test_memory_does_not_grow_with_rows_or_dates(tmp_path, days):
-    def peak(count):
-        found = Spool(DATASETS["readings"], tmp_path)
-        rows = (
-            {"device_id": f"{n // days}", "sensor": "s", "time": NOON + timedelta(n % days), "value": 1.0}
-            for n in range(count)
-        )
-        tracemalloc.start()
-        found.add(rows)
-        memory = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return memory
-
-    peak(10)
-    # Twenty thousand rows in memory would be ten megabytes; threads of other tests may allocate meanwhile.
-    assert peak(40_000) < peak(20_000) + 4_000_000
+    CountedRow.alive = CountedRow.peak = 0
+    rows = (
+        CountedRow(device_id=f"{n // days}", sensor="s", time=NOON + timedelta(n % days), value=1.0)
+        for n in range(4 * MAX_ROWS_IN_MEMORY)
+    )
+    found = Spool(DATASETS["readings"], tmp_path)
+    found.add(rows)
+    assert sum(found.counts.values()) == 4 * MAX_ROWS_IN_MEMORY
+    assert CountedRow.peak <= 2 * MAX_ROWS_IN_MEMORY + 1
