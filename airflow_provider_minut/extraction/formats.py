@@ -129,7 +129,7 @@ def check_format(name: str) -> None:
         raise MinutConfigurationError("format", f"must be one of {', '.join(FORMATS)}")
     if name == "parquet":
         try:
-            import pyarrow  # noqa: F401 - checks that it is installed
+            import pyarrow  # noqa: F401 - the import itself is the check; nothing of it is used here
         except ImportError:
             raise MinutConfigurationError(
                 "format", "parquet needs pyarrow: pip install 'airflow-provider-minut[parquet]'"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import re
 import tempfile
 import time
@@ -12,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_provider_minut.exceptions import MinutConfigurationError, MinutError
 from airflow_provider_minut.extraction.datasets import Dataset
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from deltalake.table import TableMerger
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 # Rows of a commit; they are in memory at once.
 MAX_ROWS_PER_COMMIT = 200_000
@@ -79,7 +80,7 @@ def check_deltalake() -> None:
     :raises MinutConfigurationError: if it is not.
     """
     try:
-        import deltalake  # noqa: F401 - checks that it is installed
+        import deltalake  # noqa: F401 - the import itself is the check; nothing of it is used here
     except ImportError:
         raise MinutConfigurationError(
             "path", "Delta Lake needs deltalake: pip install 'airflow-provider-minut[delta]'"
@@ -123,7 +124,7 @@ class DeltaDestination:
         with self._errors(preparing=True):
             table = self._open_or_create()
             self._check(table)
-            self._add_missing_columns(table)
+            self._repeated(self._add_missing_columns)
             self._write_probe()
             # Fails if the table has a feature that delta-rs cannot write; without rows nothing is committed.
             self._merge(arrow_table([], arrow_schema(self._columns)), "FALSE")
@@ -199,22 +200,24 @@ class DeltaDestination:
         :param rows: Rows with all of our columns.
         :param condition: SQL condition that all rows of the table with these keys meet.
         """
+        rows = _last_of_each_key(rows, self._dataset.key)
+        metrics = self._repeated(lambda: self._merger(self._open(), rows, condition).execute())
+        inserted, updated = (metrics[f"num_target_rows_{kind}"] for kind in ("inserted", "updated"))
+        log.info("Merged %d rows: %d inserted, %d updated.", len(rows), inserted, updated)
+
+    def _repeated(self, commit: Callable[[], Result]) -> Result:
+        """Return the result of a commit, which is repeated if another run committed meanwhile."""
+        import tenacity
         from deltalake.exceptions import CommitFailedError
 
-        rows = _last_of_each_key(rows, self._dataset.key)
-        for attempt in range(1, MAX_ATTEMPTS + 1):
-            table = self._open()
-            try:
-                metrics = self._merger(table, rows, condition).execute()
-            except CommitFailedError:
-                if attempt == MAX_ATTEMPTS:
-                    raise
-                log.debug("Another run changed the table; merging again.", exc_info=True)
-                self._sleep(random.uniform(0, MAX_PAUSE_SECONDS))  # noqa: S311 - jitter
-            else:
-                inserted, updated = (metrics[f"num_target_rows_{kind}"] for kind in ("inserted", "updated"))
-                log.info("Merged %d rows: %d inserted, %d updated.", len(rows), inserted, updated)
-                return
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(CommitFailedError),
+            wait=tenacity.wait_random(0, MAX_PAUSE_SECONDS),
+            stop=tenacity.stop_after_attempt(MAX_ATTEMPTS),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(commit)
 
     def _merger(self, table: DeltaTable, rows: pa.Table, condition: str) -> TableMerger:
         columns = [name for name in self._columns if name != DATE or _is_partitioned(table)]
@@ -297,21 +300,15 @@ class DeltaDestination:
                     "path", f"the table's column {field.name} must be {' or '.join(sorted(accepted))}"
                 )
 
-    def _add_missing_columns(self, table: DeltaTable) -> None:
+    def _add_missing_columns(self) -> None:
         from deltalake import Schema
-        from deltalake.exceptions import CommitFailedError
 
-        for _ in range(MAX_ATTEMPTS):
-            known = {field.name for field in table.schema().fields}
-            missing = {name: kind for name, kind in self._columns.items() if name not in {*known, DATE}}
-            if not missing:
-                return
-            try:
-                table.alter.add_columns(Schema.from_arrow(arrow_schema(missing)).fields)
-                log.info("Added the columns %s.", ", ".join(missing))
-            except CommitFailedError:
-                self._sleep(random.uniform(0, MAX_PAUSE_SECONDS))  # noqa: S311 - jitter
-            table = self._open()
+        table = self._open()
+        known = {field.name for field in table.schema().fields}
+        missing = {name: kind for name, kind in self._columns.items() if name not in {*known, DATE}}
+        if missing:
+            table.alter.add_columns(Schema.from_arrow(arrow_schema(missing)).fields)
+            log.info("Added the columns %s.", ", ".join(missing))
 
     def _write_probe(self) -> None:
         from deltalake.fs import DeltaStorageHandler
@@ -347,7 +344,7 @@ def _query(table: DeltaTable, query: str) -> list[Row]:
     from deltalake import QueryBuilder
 
     found = pa.table(QueryBuilder().register("stored", table).execute(query).read_all())
-    return found.to_pylist()  # type: ignore[no-any-return]  # untyped in pyarrow
+    return found.to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types; this method returns a list of dictionaries
 
 
 def _parts(rows: Iterable[Row], size: int) -> Iterator[Iterator[Row]]:

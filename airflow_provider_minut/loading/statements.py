@@ -50,7 +50,7 @@ class Statements:
 
     def select_nothing(self) -> str:
         """Return the query whose result has the table's columns and no rows."""
-        return f"SELECT * FROM {self.name} WHERE 1 = 0"  # noqa: S608 - identifiers are quoted
+        return f"SELECT * FROM {self.name} WHERE 1 = 0"  # noqa: S608 - `quoted` escapes every identifier, and values are parameters
 
     def create_table(self) -> list[str]:
         """Return the statements that create the table, with its key and an index on its time."""
@@ -80,7 +80,7 @@ class Statements:
     def insert(self, stage: str, columns: Sequence[str], placeholder: str) -> str:
         """Return the statement that writes a row to the staging table."""
         values = ", ".join([placeholder] * len(columns))
-        return f"INSERT INTO {stage} ({self._list(columns)}) VALUES ({values})"  # noqa: S608 - identifiers are quoted
+        return f"INSERT INTO {stage} ({self._list(columns)}) VALUES ({values})"  # noqa: S608 - `quoted` escapes every identifier, and values are parameters
 
     def upsert(self, stage: str, columns: Sequence[str]) -> str:
         """Return the statement that inserts or updates the staged rows, of which each key is there once.
@@ -88,7 +88,7 @@ class Statements:
         A row that did not change is not written again, except by MERGE.
         """
         names = self._list(columns)
-        staged = f"({names}) SELECT {names} FROM {stage} WHERE 1 = 1"  # noqa: S608 - identifiers are quoted; SQLite needs the condition
+        staged = f"({names}) SELECT {names} FROM {stage} WHERE 1 = 1"  # noqa: S608 - `quoted` escapes every identifier, and there are no values; SQLite needs the condition
         if self.dialect.upsert == "on conflict":
             return f"INSERT INTO {self.name} AS minut_target {staged} {self._on_conflict(columns)}"
         if self.dialect.upsert == "on duplicate key":
@@ -98,7 +98,7 @@ class Statements:
     def earliest_reading(self) -> str:
         """Return the query of the time of the earliest reading."""
         earliest = self.dialect.returned_time.format(f"MIN({self.quoted('time')})")
-        return f"SELECT {earliest} FROM {self.name}"  # noqa: S608 - identifiers are quoted
+        return f"SELECT {earliest} FROM {self.name}"  # noqa: S608 - `quoted` escapes every identifier, and values are parameters
 
     def stored_series(self, placeholder: str, seconds: float) -> str:
         """Return the query of what the table has of each series of readings in a time range.
@@ -122,7 +122,7 @@ class Statements:
             ),
         )
         return (
-            f"SELECT {device}, {sensor}, {first}, {last}, COUNT(*), {before_gap}, {after_gap} "  # noqa: S608 - identifiers are quoted
+            f"SELECT {device}, {sensor}, {first}, {last}, COUNT(*), {before_gap}, {after_gap} "  # noqa: S608 - `quoted` escapes every identifier, and values are parameters
             f"FROM (SELECT {device}, {sensor}, {time}, {following} AS next_time FROM {self.name} "
             f"WHERE {time} >= {placeholder} AND {time} < {placeholder} AND {value} IS NOT NULL) minut_series "
             f"GROUP BY {device}, {sensor}"
@@ -180,7 +180,7 @@ class Statements:
         sets = [f"{self.quoted(name)} = minut_source.{self.quoted(name)}" for name in self._updated(columns)]
         names, values = self._list(columns), self._list(columns, "minut_source.")
         return (
-            f"MERGE INTO {self.name} USING {stage} minut_source ON ({' AND '.join(on)}) "  # noqa: S608 - identifiers are quoted
+            f"MERGE INTO {self.name} USING {stage} minut_source ON ({' AND '.join(on)}) "  # noqa: S608 - `quoted` escapes every identifier, and values are parameters
             f"WHEN MATCHED THEN UPDATE SET {', '.join(sets)} "
             f"WHEN NOT MATCHED THEN INSERT ({names}) VALUES ({values}){self.dialect.end_of_merge}"
         )
