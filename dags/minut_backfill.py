@@ -38,14 +38,16 @@ import logging
 import math
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import DAG, Param, get_current_context, task, timezone
 
-from airflow_provider_minut.api.client import MinutClient
 from airflow_provider_minut.exceptions import MinutConfigurationError
 from airflow_provider_minut.hooks.minut import MinutHook
 from airflow_provider_minut.transfers.minut_to_sql import MinutToSqlOperator
+
+if TYPE_CHECKING:  # importing the client would cost every parse of this file
+    from airflow_provider_minut.api.client import MinutClient
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 import pytest
 
@@ -33,3 +34,23 @@ def test_page_has_no_code_of_another_file(folder):
     blocks = re.findall(r"^```(\w+)\n", page, re.MULTILINE)
     ours = [path for path in FILES if path.relative_to(HOWTO).parts[0] == folder]
     assert sum(language in LANGUAGES.values() for language in blocks) == len(ours)
+
+
+EXCERPT = re.compile(r"<!-- from (\S+) -->\n\n```python\n(.*?)```\n", re.DOTALL)
+EXCERPTS = [
+    pytest.param(*found, id=page.stem)
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    for found in EXCERPT.findall(page.read_text())
+]
+
+
+def test_there_are_excerpts():
+    assert len(EXCERPTS) >= 17
+    assert not [page for page in HOWTO.glob("*.md") if "{literalinclude}" in page.read_text()]
+
+
+@pytest.mark.parametrize(("path", "text"), EXCERPTS)
+def test_excerpt_in_a_page_is_as_in_the_file(path, text):
+    source = (ROOT / path).read_text()
+    indented = [textwrap.indent(text, " " * depth) for depth in (0, 4, 8)]
+    assert any(each in source for each in indented)
